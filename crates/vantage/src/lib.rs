@@ -1,0 +1,30 @@
+//! The only crate that touches the system. It looks, and never judges.
+//!
+//! A [`Vantage`] is a place to look from: inside the container, outside of it
+//! on the host, or at a fixture tree. The places differ in data alone; every
+//! capability has one implementation.
+
+#![cfg_attr(test, allow(missing_docs, reason = "tests are read, not rendered"))]
+
+mod blind;
+mod deadline;
+mod dial;
+mod files;
+mod processes;
+mod run;
+mod scope;
+mod sockets;
+mod types;
+mod vantage;
+
+pub use blind::{Blind, Obstacle};
+pub use deadline::Deadline;
+pub use dial::{DialError, Stream, UnixAddress};
+pub use files::{FileError, FileKind, FileStat, MAX_FILE};
+pub use processes::{Process, ProcessState, ProcessStatus};
+pub use run::{Ended, MAX_COMMAND_OUTPUT};
+pub use sockets::{
+    Movement, Protocol, Socket, SocketSource, SocketState, SocketTable, UnixListener, Wanted,
+};
+pub use types::{Inode, Pid, Port, Uid};
+pub use vantage::{Place, Vantage};

@@ -1,0 +1,229 @@
+//! The container's processes: which there are, what they were started as, and
+//! what state they are in.
+
+use crate::files::directory_names;
+use crate::scope::Membership;
+use crate::{Blind, Pid, Uid, Vantage};
+use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::io::Errno;
+use std::path::Path;
+use std::time::Duration;
+
+/// As much of a command line as is read, in bytes. What tells a service from
+/// another stands at its beginning; a title can be made as long as one likes.
+const MAX_COMMAND_LINE: usize = 32 << 10;
+
+/// As many processes as are looked at in one container.
+const MAX_PROCESSES: usize = 100_000;
+
+/// USER_HZ, the unit of times in `/proc/PID/stat`: 100 on every architecture
+/// Linux shows to user space (`man 5 proc`, sysconf(_SC_CLK_TCK)).
+const TICKS_PER_SECOND: u64 = 100;
+
+/// A process as it was when the processes were listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// Its id in the `/proc` that was read.
+    pub pid: Pid,
+    /// Its command line, or the title it gave itself; bytes that are not UTF-8
+    /// are replaced. Empty for a zombie and for a thread of the kernel.
+    pub arguments: Vec<String>,
+}
+
+/// What `/proc/PID/stat` says of one process now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcessStatus {
+    /// The kernel's short name for it, at most 15 bytes.
+    pub name: String,
+    /// What it is doing.
+    pub state: ProcessState,
+    /// Who started it.
+    pub parent: Pid,
+    /// How long it has been running.
+    pub age: Duration,
+    /// When it started, in the kernel's ticks since boot: with the pid, what
+    /// tells it from another that got the same pid later.
+    pub started: u64,
+    /// Whose it is.
+    pub owner: Uid,
+}
+
+/// The states that matter to a judgement (`man 5 proc`, field 3 of stat).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProcessState {
+    /// Running, sleeping or idle: alive.
+    Alive,
+    /// In a system call that cannot be interrupted, mostly a disk's.
+    Uninterruptible,
+    /// Stopped by a signal, or frozen: it does nothing until it is continued.
+    Stopped,
+    /// Stopped by a debugger.
+    Traced,
+    /// It has ended and nobody has asked how.
+    Zombie,
+}
+
+impl Vantage {
+    /// All processes of the container, in the order of their ids, without
+    /// this very process. Looked at once; later calls give the same answer.
+    ///
+    /// # Errors
+    /// Blind where `/proc` cannot be listed.
+    pub fn processes(&self) -> Result<&[Process], Blind> {
+        match self.processes.get_or_init(|| self.list_processes()) {
+            Ok(processes) => Ok(processes),
+            Err(blind) => Err(blind.clone()),
+        }
+    }
+
+    /// What a process is doing now; `None` once it has gone.
+    ///
+    /// # Errors
+    /// Blind where its files cannot be read or make no sense.
+    pub fn process_status(&self, pid: Pid) -> Result<Option<ProcessStatus>, Blind> {
+        let path = format!("{pid}/stat");
+        let blind = |errno| Blind::errno(format!("read /proc/{path}"), errno);
+        let content = match self.read_proc(&path, 4096) {
+            Ok(content) => content,
+            Err(Errno::NOENT | Errno::SRCH) => return Ok(None),
+            Err(errno) => return Err(blind(errno)),
+        };
+        let stat = Stat::parse(&content).ok_or_else(|| blind(Errno::INVAL))?;
+        let owner = match rustix::fs::statat(&self.proc, pid.to_string(), AtFlags::empty()) {
+            Ok(stat) => Uid(stat.st_uid),
+            Err(Errno::NOENT | Errno::SRCH) => return Ok(None),
+            Err(errno) => return Err(blind(errno)),
+        };
+        let age = self.uptime()?.saturating_sub(ticks(stat.started));
+        let Stat { name, state, parent, started } = stat;
+        Ok(Some(ProcessStatus { name, state, parent, age, started, owner }))
+    }
+
+    /// The environment a process was started with, as `NAME=value` strings;
+    /// empty once it has gone.
+    ///
+    /// # Errors
+    /// Blind where it belongs to another user.
+    pub fn environment(&self, pid: Pid) -> Result<Vec<String>, Blind> {
+        match self.read_proc(&format!("{pid}/environ"), MAX_COMMAND_LINE) {
+            Ok(content) => Ok(split_nul(&content)),
+            Err(Errno::NOENT | Errno::SRCH) => Ok(Vec::new()),
+            Err(errno) => Err(Blind::errno(format!("read /proc/{pid}/environ"), errno)),
+        }
+    }
+
+    /// How long the system has been up; what process ages count from.
+    fn uptime(&self) -> Result<Duration, Blind> {
+        let content = self
+            .read_proc("uptime", 128)
+            .map_err(|errno| Blind::errno("read /proc/uptime", errno))?;
+        std::str::from_utf8(&content)
+            .ok()
+            .and_then(|text| text.split_whitespace().next()?.parse().ok())
+            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+            .ok_or_else(|| Blind::errno("read /proc/uptime", Errno::INVAL))
+    }
+
+    fn list_processes(&self) -> Result<Vec<Process>, Blind> {
+        let membership = Membership::of(self)?;
+        let mut pids = match membership.listed() {
+            Some(pids) => pids.to_vec(),
+            None => self.all_pids()?,
+        };
+        pids.sort();
+        pids.dedup();
+        pids.truncate(MAX_PROCESSES);
+        let own = self.own_pid();
+        let mut processes = Vec::new();
+        for pid in pids {
+            if Some(pid) == own || !membership.includes(self, pid) {
+                continue;
+            }
+            // A process may end between two looks; that one is simply not there.
+            if let Ok(content) = self.read_proc(&format!("{pid}/cmdline"), MAX_COMMAND_LINE) {
+                processes.push(Process { pid, arguments: split_nul(&content) });
+            }
+        }
+        Ok(processes)
+    }
+
+    /// Every numeric name in `/proc`.
+    pub(crate) fn all_pids(&self) -> Result<Vec<Pid>, Blind> {
+        let blind = |errno| Blind::errno("list /proc", errno);
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory =
+            rustix::fs::openat(&self.proc, Path::new("."), flags, Mode::empty()).map_err(blind)?;
+        let names = directory_names(&directory, MAX_PROCESSES).map_err(blind)?;
+        Ok(names.iter().filter_map(|name| name.to_str()?.parse().ok().map(Pid::new)).collect())
+    }
+}
+
+/// The fields of `/proc/PID/stat` that are used.
+struct Stat {
+    name: String,
+    state: ProcessState,
+    parent: Pid,
+    started: u64,
+}
+
+impl Stat {
+    /// The name stands in parentheses and may itself hold any of `) (` and
+    /// line ends, so the fields after it are counted from the last `)`.
+    fn parse(content: &[u8]) -> Option<Self> {
+        let text = String::from_utf8_lossy(content);
+        let (head, tail) = text.rsplit_once(')')?;
+        let name = head.split_once('(')?.1.to_owned();
+        let mut fields = tail.split_whitespace();
+        let state = match fields.next()? {
+            "D" => ProcessState::Uninterruptible,
+            "T" => ProcessState::Stopped,
+            "t" => ProcessState::Traced,
+            "Z" | "X" | "x" => ProcessState::Zombie,
+            _ => ProcessState::Alive,
+        };
+        let parent = Pid::new(fields.next()?.parse().ok()?);
+        // Field 22 of the line; state was field 3, the parent field 4.
+        let started = fields.nth(17)?.parse().ok()?;
+        Some(Self { name, state, parent, started })
+    }
+}
+
+/// Ticks as a span of time.
+fn ticks(ticks: u64) -> Duration {
+    Duration::from_millis(ticks.saturating_mul(1000 / TICKS_PER_SECOND))
+}
+
+/// NUL-separated strings. A title that a process gave itself is one string
+/// with padding behind it.
+fn split_nul(content: &[u8]) -> Vec<String> {
+    let end = content.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+    if end == 0 {
+        return Vec::new();
+    }
+    content[..end]
+        .split(|&byte| byte == 0)
+        .map(|argument| String::from_utf8_lossy(argument).into_owned())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_may_hold_parentheses_and_line_ends() {
+        let tail = " S 7 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 4242 1 1";
+        let stat = Stat::parse(format!("12 (a) (b\n){tail}").as_bytes()).unwrap();
+        assert_eq!(stat.name, "a) (b\n");
+        assert_eq!(stat.state, ProcessState::Alive);
+        assert_eq!(stat.parent, Pid::new(7));
+        assert_eq!(stat.started, 4242);
+    }
+
+    #[test]
+    fn a_title_is_one_argument_without_its_padding() {
+        assert_eq!(split_nul(b"nova-conductor: worker\0\0\0"), ["nova-conductor: worker"]);
+        assert_eq!(split_nul(b"a\0\0b\0"), ["a", "", "b"]);
+        assert!(split_nul(b"\0\0").is_empty());
+    }
+}
