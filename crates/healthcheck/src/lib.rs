@@ -1,1 +1,3 @@
+//! From a definition to a report.
 
+pub mod settings;

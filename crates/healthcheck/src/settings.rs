@@ -1,0 +1,3 @@
+//! The settings of the service itself.
+
+pub mod arguments;
