@@ -1,0 +1,101 @@
+//! The test images, as `tests/images` describes them: each a service, with the probe copied in as a
+//! user would do it. What is built already, the engine's build cache knows.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+
+use crate::engine::Engine;
+use crate::session::Session;
+
+const BUILD_LIMIT: Duration = Duration::from_secs(20 * 60);
+/// Marks our images, so that those a newer build replaced can be told from anybody else's.
+const LABEL: &str = "openstack-healthcheck.test-image";
+
+/// An image described in `tests/images/NAME`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Image(pub(crate) &'static str);
+
+impl Image {
+    /// The name that containers are made by.
+    pub(crate) fn tag(self) -> String {
+        format!("openstack-healthcheck/{}", self.0)
+    }
+}
+
+/// Builds `images` side by side on `base`, each with `probe` in it.
+pub(crate) fn build(
+    session: &Session,
+    engine: &Engine,
+    base: &str,
+    probe: &Path,
+    images: &[Image],
+) -> Result<()> {
+    let built: Vec<Result<()>> = thread::scope(|scope| {
+        let builds: Vec<_> = images
+            .iter()
+            .map(|image| scope.spawn(|| build_one(session, engine, base, probe, *image)))
+            .collect();
+        let panicked = || Err(anyhow!("the thread that built it panicked"));
+        builds.into_iter().map(|build| build.join().unwrap_or_else(|_| panicked())).collect()
+    });
+    built.into_iter().collect::<Result<()>>()?;
+    // What these builds replaced is of no use to anybody; failing to remove it harms nobody.
+    let filter = format!("label={LABEL}");
+    drop(engine.ask(&["image", "prune", "--force", "--filter", &filter]));
+    Ok(())
+}
+
+fn build_one(
+    session: &Session,
+    engine: &Engine,
+    base: &str,
+    probe: &Path,
+    image: Image,
+) -> Result<()> {
+    let step = session.progress.start(format!("image {}", image.0));
+    let described = session.root().join("tests/images").join(image.0);
+    let context = session.work("images").join(image.0);
+    lay_out(&described, probe, &context)?;
+    let before = image_id(engine, image);
+    engine
+        .docker()
+        .limit(BUILD_LIMIT)
+        // The machine's own network: where it reaches its package archive, so does the build.
+        .args(["build", "--network=host", "--label", LABEL])
+        .args(["--build-arg", &format!("BASE={base}"), "--tag", &image.tag(), "--file"])
+        .args([context.join("Containerfile"), context])
+        .logged(&session.interrupt, &session.log(&format!("image {}", image.0)))
+        .with_context(|| format!("cannot build image {}", image.0))?;
+    let after = image_id(engine, image);
+    step.done(if before.is_some() && before == after { "had it already" } else { "built" });
+    Ok(())
+}
+
+fn image_id(engine: &Engine, image: Image) -> Option<String> {
+    engine.ask(&["image", "inspect", "--format", "{{.Id}}", &image.tag()]).ok()
+}
+
+/// Makes the directory that the build sees: the image's own files, and the probe beside them.
+fn lay_out(described: &Path, probe: &Path, context: &Path) -> Result<()> {
+    let copy = |from: PathBuf, to: PathBuf| {
+        fs::copy(&from, &to)
+            .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))
+    };
+    if context.exists() {
+        fs::remove_dir_all(context)
+            .with_context(|| format!("cannot empty {}", context.display()))?;
+    }
+    fs::create_dir_all(context).with_context(|| format!("cannot make {}", context.display()))?;
+    let files = fs::read_dir(described)
+        .with_context(|| format!("no image is described in {}", described.display()))?;
+    for file in files {
+        let file = file?;
+        copy(file.path(), context.join(file.file_name()))?;
+    }
+    copy(probe.to_path_buf(), context.join("healthcheck"))?;
+    Ok(())
+}
