@@ -1,5 +1,8 @@
 //! One deadline over everything an evaluation does.
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 /// The moment by which an answer must be there, on a clock that cannot be set.
@@ -28,5 +31,25 @@ impl Deadline {
     #[must_use]
     pub fn at_most(self, limit: Duration) -> Self {
         self.min(Self::after(limit))
+    }
+
+    /// Waits until a descriptor is ready for one of `events`, or has an error
+    /// to tell; `ETIMEDOUT` once the deadline has passed.
+    pub(crate) fn wait_for(self, fd: BorrowedFd<'_>, events: PollFlags) -> Result<(), Errno> {
+        self.wait_for_any(&mut [PollFd::from_borrowed_fd(fd, events)])
+    }
+
+    /// The same for several; which are ready stands in `fds` afterwards.
+    pub(crate) fn wait_for_any(self, fds: &mut [PollFd<'_>]) -> Result<(), Errno> {
+        loop {
+            let timeout = Timespec::try_from(self.remaining()).map_err(|_| Errno::OVERFLOW)?;
+            match poll(fds, Some(&timeout)) {
+                // What is ready at the very deadline is still taken.
+                Ok(0) if self.has_passed() => return Err(Errno::TIMEDOUT),
+                Ok(0) | Err(Errno::INTR) => {}
+                Ok(_) => return Ok(()),
+                Err(errno) => return Err(errno),
+            }
+        }
     }
 }

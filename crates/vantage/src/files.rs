@@ -201,7 +201,7 @@ impl Vantage {
         rustix::fs::open(link, flags, Mode::empty()).map_err(|errno| FileError::errno(path, errno))
     }
 
-    fn stat_handle(&self, handle: &OwnedFd, path: &Path) -> Result<FileStat, FileError> {
+    pub(crate) fn stat_handle(&self, handle: &OwnedFd, path: &Path) -> Result<FileStat, FileError> {
         let stat = rustix::fs::statat(handle, "", AtFlags::EMPTY_PATH)
             .map_err(|errno| FileError::errno(path, errno))?;
         let kind = match FileType::from_raw_mode(stat.st_mode) {

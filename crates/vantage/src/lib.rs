@@ -10,6 +10,8 @@ mod blind;
 mod deadline;
 mod dial;
 mod files;
+mod lines;
+mod netns;
 mod processes;
 mod run;
 mod scope;

@@ -3,117 +3,24 @@
 //! Asked of the kernel by sock_diag, which shows how long a connection has
 //! been silent; read from `/proc/net` where netlink is refused.
 
-use crate::{Blind, Deadline, Inode, Pid, Port, Uid, Vantage};
-use std::collections::HashSet;
-use std::net::SocketAddr;
-use std::time::Duration;
+mod descriptors;
+mod diag;
+mod filter;
+mod message;
+mod procfs;
+mod table;
+mod types;
+mod unix;
 
-/// TCP or UDP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Protocol {
-    /// TCP over IPv4 and IPv6.
-    Tcp,
-    /// UDP over IPv4 and IPv6.
-    Udp,
-}
+pub use types::{Movement, Protocol, Socket, SocketSource, SocketState, SocketTable, Wanted};
+pub use unix::UnixListener;
 
-/// The states of a TCP socket (include/net/tcp_states.h); a UDP socket is
-/// `Established` when it is connected and `Close` when it is not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SocketState {
-    /// Both sides may send.
-    Established,
-    /// We have asked, nobody has answered yet.
-    SynSent,
-    /// Somebody has asked, the handshake goes on.
-    SynReceived,
-    /// The other side has closed and this one has not: the connection is dead.
-    CloseWait,
-    /// Waits for connections.
-    Listen,
-    /// An unconnected UDP socket.
-    Close,
-    /// The other ways of ending.
-    Closing,
-}
+use crate::vantage::NetOf;
+use crate::{Blind, Deadline, Obstacle, Vantage};
 
-/// One TCP or UDP socket.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Socket {
-    /// TCP or UDP.
-    pub protocol: Protocol,
-    /// Its state.
-    pub state: SocketState,
-    /// Its own address. An IPv4 address mapped into IPv6 is given as IPv4.
-    pub local: SocketAddr,
-    /// The other side's, likewise.
-    pub remote: SocketAddr,
-    /// Joins it with descriptors.
-    pub inode: Inode,
-    /// Who created it.
-    pub owner: Uid,
-    /// Bytes received and not yet read by the process. For a listening socket:
-    /// connections that wait to be accepted.
-    pub receive_queue: u32,
-    /// Bytes sent and not yet acknowledged. For a listening socket: how many
-    /// connections may wait.
-    pub send_queue: u32,
-    /// What has moved on it; only from sock_diag, and only for TCP connections.
-    pub movement: Option<Movement>,
-}
-
-/// How long ago, and what is outstanding (`struct tcp_info`, include/uapi/linux/tcp.h).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Movement {
-    /// Since data was last sent.
-    pub last_sent: Duration,
-    /// Since data was last received.
-    pub last_received: Duration,
-    /// Segments sent and not acknowledged.
-    pub unacknowledged: u32,
-    /// Retransmissions of the segment that waits now.
-    pub retransmits: u8,
-    /// Probes of a window of zero, or keepalives, that were not answered.
-    pub probes: u8,
-}
-
-/// Which sockets are wanted.
-#[derive(Debug, Clone)]
-pub struct Wanted {
-    /// TCP or UDP.
-    pub protocol: Protocol,
-    /// Listening sockets (for UDP: unconnected ones), or connections in any other state.
-    pub listening: bool,
-    /// With one of these ports, the local one or the remote one; any where empty.
-    pub ports: Vec<Port>,
-}
-
-/// How sockets were seen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SocketSource {
-    /// The kernel's sock_diag: with movement.
-    SockDiag,
-    /// `/proc/net`: without movement, and why sock_diag was not to be had.
-    ProcNet(Blind),
-}
-
-/// The sockets that were seen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SocketTable {
-    /// The sockets.
-    pub sockets: Vec<Socket>,
-    /// How they were seen.
-    pub source: SocketSource,
-}
-
-/// A listening unix socket of the container's network namespace.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnixListener {
-    /// Its path, or `@` and its abstract name.
-    pub name: String,
-    /// Joins it with descriptors.
-    pub inode: Inode,
-}
+/// As many sockets as are taken into one answer, so that what runs in a
+/// container cannot spend the memory of whoever looks at it.
+const MAX_SOCKETS: usize = 200_000;
 
 impl Vantage {
     /// The TCP or UDP sockets of the container's network namespace. With the
@@ -121,26 +28,43 @@ impl Vantage {
     /// [`Vantage::socket_inodes`].
     ///
     /// # Errors
-    /// Blind where neither netlink nor `/proc/net` can be had.
+    /// Blind where neither netlink nor `/proc/net` can be had, where more
+    /// than 200,000 sockets match, or at the deadline.
     pub fn sockets(&self, wanted: &Wanted, by: Deadline) -> Result<SocketTable, Blind> {
-        let _ = (wanted, by);
-        Err(Blind::new("list sockets", crate::Obstacle::NotFromHere("not built yet")))
+        let refused = match self.sockets_by_diag(wanted, by) {
+            Ok(sockets) => return Ok(SocketTable { sockets, source: SocketSource::SockDiag }),
+            Err(blind) if blind.obstacle == Obstacle::TimedOut => return Err(blind),
+            Err(blind) => blind,
+        };
+        let sockets = self.sockets_by_procfs(wanted, by)?;
+        Ok(SocketTable { sockets, source: SocketSource::ProcNet(refused) })
     }
 
-    /// The listening unix sockets of the container's network namespace, from `/proc/net/unix`.
-    ///
-    /// # Errors
-    /// Blind where that cannot be read.
-    pub fn unix_listeners(&self) -> Result<Vec<UnixListener>, Blind> {
-        Err(Blind::new("list sockets", crate::Obstacle::NotFromHere("not built yet")))
+    fn sockets_by_diag(&self, wanted: &Wanted, by: Deadline) -> Result<Vec<Socket>, Blind> {
+        if self.is_fixture() {
+            return self.recorded_sockets(wanted);
+        }
+        if !self.uses_netlink() {
+            return Err(diag::refused(rustix::io::Errno::ACCESS));
+        }
+        diag::sockets(self, wanted, by)
     }
 
-    /// The inodes of all sockets that a process holds; empty once it has gone.
-    ///
-    /// # Errors
-    /// Blind where it belongs to another user and we lack CAP_SYS_PTRACE.
-    pub fn socket_inodes(&self, pid: Pid) -> Result<HashSet<Inode>, Blind> {
-        let _ = pid;
-        Err(Blind::new("list sockets", crate::Obstacle::NotFromHere("not built yet")))
+    /// The path in `/proc` of a file in the container's `net` directory.
+    pub(crate) fn net_file(&self, name: &str) -> String {
+        match self.net_of {
+            NetOf::Own => format!("net/{name}"),
+            NetOf::Process(pid) => format!("{pid}/net/{name}"),
+        }
     }
+}
+
+/// Adds a socket, unless there are too many.
+fn push(sockets: &mut Vec<Socket>, socket: Socket) -> Result<(), Blind> {
+    if sockets.len() >= MAX_SOCKETS {
+        let many = format!("more than {MAX_SOCKETS} sockets match");
+        return Err(Blind::new("list sockets", Obstacle::Other(many)).hint("name the ports"));
+    }
+    sockets.push(socket);
+    Ok(())
 }

@@ -26,6 +26,8 @@ pub struct Vantage {
     pub(crate) net_of: NetOf,
     pub(crate) processes: OnceLock<Result<Vec<Process>, Blind>>,
     now: Option<SystemTime>,
+    /// Whether sock_diag may be asked.
+    netlink: bool,
 }
 
 /// The three places.
@@ -122,7 +124,19 @@ impl Vantage {
         net_of: NetOf,
     ) -> Self {
         let processes = OnceLock::new();
-        Self { place, proc, root, scope, netns, net_of, processes, now: None }
+        Self { place, proc, root, scope, netns, net_of, processes, now: None, netlink: true }
+    }
+
+    /// The same where netlink is refused, as SELinux and seccomp do: for tests.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn without_netlink(mut self) -> Self {
+        self.netlink = false;
+        self
+    }
+
+    pub(crate) fn uses_netlink(&self) -> bool {
+        self.netlink
     }
 
     /// Where we stand.

@@ -1,0 +1,142 @@
+//! `/proc/net/{tcp,tcp6,udp,udp6}`: the same sockets without movement, for
+//! where netlink is refused (`man 5 proc_net`, net/ipv4/tcp_ipv4.c).
+
+use super::types::unmapped;
+use super::{Protocol, Socket, SocketState, Wanted, push};
+use crate::lines::{Stop, for_each_line};
+use crate::{Blind, Deadline, Inode, Obstacle, Uid, Vantage};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+impl Vantage {
+    /// The wanted sockets, as `/proc/net` lists them.
+    pub(super) fn sockets_by_procfs(
+        &self,
+        wanted: &Wanted,
+        by: Deadline,
+    ) -> Result<Vec<Socket>, Blind> {
+        let (ipv4, ipv6) = match wanted.protocol {
+            Protocol::Tcp => ("tcp", "tcp6"),
+            Protocol::Udp => ("udp", "udp6"),
+        };
+        let mut sockets = Vec::new();
+        self.read_table(&self.net_file(ipv4), wanted, by, &mut sockets)?;
+        match self.read_table(&self.net_file(ipv6), wanted, by, &mut sockets) {
+            // A kernel without IPv6 has no such file.
+            Err(blind) if blind.obstacle == Obstacle::Missing => {}
+            other => other?,
+        }
+        Ok(sockets)
+    }
+
+    fn read_table(
+        &self,
+        path: &str,
+        wanted: &Wanted,
+        by: Deadline,
+        sockets: &mut Vec<Socket>,
+    ) -> Result<(), Blind> {
+        let attempt = || format!("read /proc/{path}");
+        let file = self.open_proc(path).map_err(|errno| Blind::errno(attempt(), errno))?;
+        let in_time = || match by.has_passed() {
+            true => Err(Blind::new(attempt(), Obstacle::TimedOut)),
+            false => Ok(()),
+        };
+        let mut number = 0;
+        let taken = for_each_line(&file, in_time, |line| {
+            number += 1;
+            // The first line names the columns.
+            if number == 1 {
+                return Ok(());
+            }
+            match socket(line, wanted.protocol) {
+                Some(Some(socket)) if wanted.admits(&socket) => push(sockets, socket),
+                Some(_) => Ok(()),
+                None => {
+                    let cause = format!("line {number} is no socket");
+                    Err(Blind::new(attempt(), Obstacle::Other(cause)))
+                }
+            }
+        });
+        taken.map_err(|stop| match stop {
+            Stop::Taker(blind) => blind,
+            Stop::Errno(errno) => Blind::errno(attempt(), errno),
+            Stop::LongLine => {
+                let cause = format!("line {} has no end", number + 1);
+                Blind::new(attempt(), Obstacle::Other(cause))
+            }
+        })
+    }
+
+    /// Opens a file of `/proc` by its path there.
+    pub(crate) fn open_proc(&self, path: &str) -> Result<std::os::fd::OwnedFd, Errno> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        rustix::fs::openat(&self.proc, path, flags, Mode::empty())
+    }
+}
+
+/// One line; `None` where it is none, `Some(None)` where its state is of no interest.
+fn socket(line: &[u8], protocol: Protocol) -> Option<Option<Socket>> {
+    let mut fields = line.split(|&byte| byte == b' ').filter(|field| !field.is_empty());
+    // sl local_address rem_address st tx_queue:rx_queue tr:tm->when retrnsmt uid timeout inode
+    let local = address(fields.nth(1)?)?;
+    let remote = address(fields.next()?)?;
+    let state = SocketState::from_kernel(hexadecimal(fields.next()?, 2)?.try_into().ok()?);
+    let (sent, received) = split(fields.next()?)?;
+    let (sent, received) = (hexadecimal(sent, 8)?, hexadecimal(received, 8)?);
+    let owner = decimal(fields.nth(2)?)?.try_into().ok()?;
+    let inode = decimal(fields.nth(1)?)?;
+    let Some(state) = state else { return Some(None) };
+    Some(Some(Socket {
+        protocol,
+        state,
+        local: unmapped(local),
+        remote: unmapped(remote),
+        inode: Inode(inode),
+        owner: Uid(owner),
+        receive_queue: received,
+        send_queue: sent,
+        movement: None,
+    }))
+}
+
+/// `0100007F:1F90`: the address in words of the machine's byte order, the port plain.
+fn address(field: &[u8]) -> Option<SocketAddr> {
+    let (address, port) = split(field)?;
+    let port = hexadecimal(port, 4)?.try_into().ok()?;
+    let ip = match address.len() {
+        8 => IpAddr::V4(Ipv4Addr::from(hexadecimal(address, 8)?.to_ne_bytes())),
+        32 => {
+            let mut octets = [0; 16];
+            for (word, digits) in octets.chunks_exact_mut(4).zip(address.chunks_exact(8)) {
+                word.copy_from_slice(&hexadecimal(digits, 8)?.to_ne_bytes());
+            }
+            IpAddr::V6(Ipv6Addr::from(octets))
+        }
+        _ => return None,
+    };
+    Some(SocketAddr::new(ip, port))
+}
+
+fn split(field: &[u8]) -> Option<(&[u8], &[u8])> {
+    let colon = field.iter().position(|&byte| byte == b':')?;
+    Some((&field[..colon], &field[colon + 1..]))
+}
+
+/// A number of exactly `digits` hexadecimal digits.
+fn hexadecimal(field: &[u8], digits: usize) -> Option<u32> {
+    if field.len() != digits {
+        return None;
+    }
+    field.iter().try_fold(0u32, |number, &byte| Some(number << 4 | char::from(byte).to_digit(16)?))
+}
+
+fn decimal(field: &[u8]) -> Option<u64> {
+    if field.is_empty() {
+        return None;
+    }
+    field.iter().try_fold(0u64, |number, &byte| {
+        number.checked_mul(10)?.checked_add(char::from(byte).to_digit(10)?.into())
+    })
+}
