@@ -44,7 +44,7 @@ pub(crate) fn ensure(session: &Session, engine: &Engine) -> Result<String> {
         }
     }
     session.interrupt.check()?;
-    let step = session.progress.start(format!("base image, pull {official}"));
+    let step = session.progress.start("base image, pulled");
     let pull = engine.docker().limit(PULL_LIMIT).args(["pull", "--quiet", &official]);
     let pulled = pull.logged(&session.interrupt, &session.log("pull"));
     session.interrupt.check()?;
@@ -60,7 +60,7 @@ pub(crate) fn ensure(session: &Session, engine: &Engine) -> Result<String> {
             "no base image: {official} cannot be pulled, and only root on Debian can make one"
         )));
     }
-    step.done("no registry in reach; making one");
+    step.done("no registry in reach, one is made instead");
     make(session, engine, suite, &own)?;
     Ok(own)
 }
@@ -68,7 +68,7 @@ pub(crate) fn ensure(session: &Session, engine: &Engine) -> Result<String> {
 fn make(session: &Session, engine: &Engine, suite: &str, name: &str) -> Result<()> {
     machine::install(session, &["mmdebstrap"])?;
     let archives = machine::debian_archives(session, suite)?;
-    let step = session.progress.start("base image, by mmdebstrap");
+    let step = session.progress.start("base image, made");
     let tar = session.work("base.tar");
     let made = bootstrap(session, suite, &archives, &tar)
         .and_then(|()| import(session, engine, &tar, name));

@@ -49,6 +49,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             .and_then(|engine| Ok((base_image::ensure(&session, &engine)?, engine)));
         (engine, building.join().unwrap_or_else(|_| Err(anyhow!("building the probe panicked"))))
     });
+    session.interrupt.check()?;
     let (base, engine) = engine?;
     let shown = built.and_then(|built| {
         images::build(&session, &engine, &base, &built.path, &scenario.images())?;
@@ -60,6 +61,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let afterwards = if args.keep { Afterwards::Keep } else { Afterwards::Stop };
     if let Some(done) = engine.finish(afterwards) {
         session.progress.say(&done);
+    }
+    // What was cut short says so itself, in many ways; one is enough.
+    if session.interrupt.is_raised() {
+        bail!("interrupted; what was started is {}", if args.keep { "kept" } else { "removed" });
     }
     let seen = shown?;
     session.progress.heading(&format!(

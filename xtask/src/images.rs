@@ -99,3 +99,28 @@ fn lay_out(described: &Path, probe: &Path, context: &Path) -> Result<()> {
     copy(probe.to_path_buf(), context.join("healthcheck"))?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    #[test]
+    fn every_image_takes_the_probe_in_the_way_the_contract_tells_users_to() {
+        let images = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/images");
+        let mut found = 0;
+        for image in fs::read_dir(&images).unwrap() {
+            let file = image.unwrap().path().join("Containerfile");
+            let text = fs::read_to_string(&file).unwrap();
+            for line in [
+                "FROM ${BASE}",
+                "COPY healthcheck /openstack/healthcheck",
+                "HEALTHCHECK CMD [\"/openstack/healthcheck\"]",
+            ] {
+                assert!(text.lines().any(|own| own == line), "{}: no line {line}", file.display());
+            }
+            found += 1;
+        }
+        assert!(found > 0, "no image in {}", images.display());
+    }
+}

@@ -24,9 +24,14 @@ impl Interrupt {
 
     /// Fails once the run has been asked to stop.
     pub(crate) fn check(&self) -> Result<()> {
-        if self.0.load(Ordering::Relaxed) {
+        if self.is_raised() {
             bail!("interrupted");
         }
         Ok(())
+    }
+
+    /// Whether the run has been asked to stop.
+    pub(crate) fn is_raised(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
     }
 }

@@ -1,6 +1,8 @@
 //! Containers under test on a network of their own, and the faults done to them. All of it is
 //! marked by a label and is removed, whatever happens, when the lab is dropped.
 
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -25,6 +27,8 @@ pub(crate) struct Lab<'e> {
     engine: &'e Engine,
     name: &'static str,
     kept: bool,
+    /// Held as long as the lab is open. A name and no file: nothing of it outlives us.
+    _alone: UnixListener,
 }
 
 /// How a container of the lab is run, beside what its image says.
@@ -91,7 +95,10 @@ pub(crate) enum Fault {
 impl<'e> Lab<'e> {
     /// Opens a lab: removes what an earlier one of this name left, and makes its network.
     pub(crate) fn open(engine: &'e Engine, name: &'static str) -> Result<Self> {
-        let lab = Self { engine, name, kept: false };
+        let alone =
+            SocketAddr::from_abstract_name(name).and_then(|at| UnixListener::bind_addr(&at));
+        let alone = alone.with_context(|| format!("another {name} runs on this machine"))?;
+        let lab = Self { engine, name, kept: false, _alone: alone };
         lab.clear().with_context(|| format!("cannot remove what an earlier {name} left"))?;
         engine
             .ask(&["network", "create", "--label", name, name])
@@ -267,7 +274,7 @@ impl Fault {
     /// In a few words, to follow "cannot" or to be a heading.
     pub(crate) fn describe(self) -> String {
         match self {
-            Self::Freeze { service, process } => format!("freeze {process} in {service} (SIGSTOP)"),
+            Self::Freeze { service, process } => format!("freeze {service} (SIGSTOP to {process})"),
             Self::CutOff { service } => format!("cut {service} off the network"),
         }
     }
@@ -275,7 +282,7 @@ impl Fault {
     /// In a few words, how it is undone.
     pub(crate) fn describe_undoing(self) -> String {
         match self {
-            Self::Freeze { service, process } => format!("thaw {process} in {service} (SIGCONT)"),
+            Self::Freeze { service, process } => format!("thaw {service} (SIGCONT to {process})"),
             Self::CutOff { service } => format!("connect {service} to the network again"),
         }
     }

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -52,7 +51,8 @@ impl Built {
 pub(crate) fn build_probe(session: &Session) -> Result<Built> {
     let arch = std::env::consts::ARCH;
     let musl = format!("{arch}-unknown-linux-musl");
-    let target = if has_target(&musl) { musl } else { format!("{arch}-unknown-linux-gnu") };
+    let target =
+        if has_target(session, &musl) { musl } else { format!("{arch}-unknown-linux-gnu") };
     // With an explicit target these flags leave build scripts and proc-macros alone.
     let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
     let cargo = cargo(session)
@@ -111,12 +111,12 @@ fn executable(messages: &str, name: &str) -> Option<PathBuf> {
         .find_map(|message| message.executable)
 }
 
-fn has_target(target: &str) -> bool {
+fn has_target(session: &Session, target: &str) -> bool {
+    // In the repository, where rustup picks the toolchain that cargo will use.
+    let rustc = Program::new("rustc").within(session.root());
     let asked =
-        Command::new("rustc").args(["--print", "target-libdir", "--target", target]).output();
-    asked.is_ok_and(|said| {
-        said.status.success() && Path::new(String::from_utf8_lossy(&said.stdout).trim()).is_dir()
-    })
+        rustc.args(["--print", "target-libdir", "--target", target]).output(&session.interrupt);
+    asked.is_ok_and(|libdir| Path::new(String::from_utf8_lossy(&libdir).trim()).is_dir())
 }
 
 /// Fails when the kernel would need a loader to start this ELF file: when a program header says
