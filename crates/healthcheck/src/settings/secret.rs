@@ -1,0 +1,264 @@
+//! Secrets: a type that never shows its text, and the removal of secrets from
+//! text that came from elsewhere.
+
+use std::fmt;
+
+/// What stands in place of a secret.
+const HIDDEN: &str = "***";
+
+/// Names whose value is a secret, in lower case; any longer name that contains
+/// one of them is meant too.
+const SECRET_NAMES: [&str; 12] = [
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "token",
+    "api_key",
+    "apikey",
+    "api-key",
+    "credential",
+    "authorization",
+    "requirepass",
+    "masterauth",
+];
+
+/// Text that is not to be shown: a password, a token.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// A secret from its text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself, for the service it belongs to and for nobody else.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(HIDDEN)
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(HIDDEN)
+    }
+}
+
+/// Whether an option of this name holds a secret.
+pub fn is_secret_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name == "pass" || SECRET_NAMES.iter().any(|secret| name.contains(secret))
+}
+
+/// The text without the secrets that can be told by their place: the password
+/// of any URL, the value of anything called a password or a token, and the
+/// password of `-u user:password`. Rather too much is hidden than too little.
+pub fn redact(text: &str) -> String {
+    redact_user_options(&redact_named(&redact_urls(text)))
+}
+
+/// Hides the passwords between `://` and `@`, of several hosts too.
+fn redact_urls(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("://") {
+        shown.push_str(before);
+        shown.push_str("://");
+        let end = authority_end(after);
+        let (authority, next) = after.split_at(end);
+        push_authority(&mut shown, authority);
+        rest = next;
+    }
+    shown.push_str(rest);
+    shown
+}
+
+/// Up to where a URL's user information can reach: its last `@` before a
+/// blank. A password may hold anything, a blank too, so what follows a colon
+/// reaches to the line's last `@`, unless it looks like a port (else RabbitMQ's
+/// node names, `rabbit@host`, would hide whatever stands before them).
+fn authority_end(after: &str) -> usize {
+    let line = after.find(['\n', '\r']).unwrap_or(after.len());
+    let line = after.get(..line).unwrap_or_default();
+    let word = line.find(char::is_whitespace).unwrap_or(line.len());
+    let word = line.get(..word).unwrap_or_default();
+    if let Some(at) = word.rfind('@') {
+        return at + 1;
+    }
+    match line.rfind('@') {
+        Some(at) if !has_plain_port(word) => at + 1,
+        _ => 0,
+    }
+}
+
+/// Whether this is a host, perhaps with a port, and not a user with a password.
+fn has_plain_port(word: &str) -> bool {
+    let host =
+        word.split(['/', '?', '#', ',', ';', '"', '\'', ')', '>']).next().unwrap_or_default();
+    let host =
+        if host.starts_with('[') { host.split(']').nth(1).unwrap_or_default() } else { host };
+    match host.split_once(':') {
+        Some((_, port)) => port.trim_end_matches(':').bytes().all(|byte| byte.is_ascii_digit()),
+        None => true,
+    }
+}
+
+/// User information as it may be shown: `user:***@host:5672,user:***@`.
+fn push_authority(shown: &mut String, authority: &str) {
+    let mut parts = authority.split('@');
+    let Some(first) = parts.next() else { return };
+    let parts: Vec<&str> = parts.collect();
+    if parts.is_empty() {
+        shown.push_str(first);
+        return;
+    }
+    push_user(shown, first);
+    for (index, part) in parts.iter().enumerate() {
+        shown.push('@');
+        if index + 1 == parts.len() {
+            shown.push_str(part);
+            continue;
+        }
+        // Between two `@` there is a host, a comma and the next user; or it is
+        // all one password.
+        match part.split_once(',') {
+            Some((host, user)) if is_host(host) => {
+                shown.push_str(host);
+                shown.push(',');
+                push_user(shown, user);
+            }
+            _ => shown.push_str(HIDDEN),
+        }
+    }
+}
+
+fn push_user(shown: &mut String, user: &str) {
+    match user.split_once(':') {
+        Some((name, _)) => {
+            shown.push_str(name);
+            shown.push(':');
+            shown.push_str(HIDDEN);
+        }
+        None => shown.push_str(user),
+    }
+}
+
+fn is_host(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte))
+}
+
+/// Hides the values of `password=…`, `"token": "…"`, `--password …` and the
+/// like, in queries, on command lines and in configuration files.
+fn redact_named(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((name_end, whole_name)) = next_name(rest) {
+        let (before, after) = rest.split_at(name_end);
+        shown.push_str(before);
+        rest = after;
+        let Some(value_start) = value_start(after, before, whole_name) else { continue };
+        let (separator, value) = after.split_at(value_start);
+        shown.push_str(separator);
+        let in_query = before
+            .get(..before.len() - whole_name.len())
+            .is_some_and(|before| before.ends_with(['?', '&']));
+        let value_end = value_end(value, whole_name, in_query);
+        if value_end > 0 {
+            shown.push_str(HIDDEN);
+        }
+        rest = value.get(value_end..).unwrap_or_default();
+    }
+    shown.push_str(rest);
+    shown
+}
+
+/// Where the next name ends that means a secret, and that name.
+fn next_name(text: &str) -> Option<(usize, &str)> {
+    let of_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let mut at = 0;
+    while let Some(start) = text.get(at..)?.find(of_name).map(|offset| at + offset) {
+        let tail = text.get(start..)?;
+        let end = start + tail.find(|c| !of_name(c)).unwrap_or(tail.len());
+        let name = text.get(start..end)?;
+        if is_secret_name(name) {
+            return Some((end, name));
+        }
+        at = end;
+    }
+    None
+}
+
+/// Where the value begins after a name, if one follows at all.
+fn value_start(after: &str, before: &str, name: &str) -> Option<usize> {
+    let unquoted = after.trim_start_matches(['"', '\'', ']']);
+    let trimmed = unquoted.trim_start_matches([' ', '\t']);
+    if let Some(value) = trimmed.strip_prefix(['=', ':']) {
+        return Some(after.len() - value.trim_start_matches([' ', '\t']).len());
+    }
+    // `--password x` on a command line, `requirepass x` at the start of a line.
+    let directive = ["requirepass", "masterauth"].contains(&name.to_ascii_lowercase().as_str());
+    let at_line_start = before.trim_end_matches(name).trim_end_matches([' ', '\t']);
+    let spaced = name.starts_with("--")
+        || (directive && (at_line_start.is_empty() || at_line_start.ends_with('\n')));
+    (spaced && trimmed.len() < unquoted.len()).then_some(after.len() - trimmed.len())
+}
+
+/// Where the value ends: at its closing quote, at the next blank, in a query at
+/// the next `&`; an authorization reaches to the end of its line.
+fn value_end(value: &str, name: &str, in_query: bool) -> usize {
+    if let Some(quote) = value.chars().next().filter(|c| ['"', '\''].contains(c)) {
+        let inner = value.get(1..).unwrap_or_default();
+        return inner.find(quote).map_or(value.len(), |end| end + 2);
+    }
+    let whole_line = name.eq_ignore_ascii_case("authorization");
+    value
+        .find(|c: char| match c {
+            '\n' | '\r' => true,
+            '&' | '#' => in_query,
+            c => c.is_whitespace() && !whole_line,
+        })
+        .unwrap_or(value.len())
+}
+
+/// Hides the password of `-u user:password` and `--user=user:password`.
+fn redact_user_options(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut expect_user = false;
+    for word in text.split_inclusive(char::is_whitespace) {
+        let bare = word.trim_end();
+        let is_option = matches!(bare, "-u" | "--user" | "-U" | "--proxy-user");
+        let user = if expect_user {
+            Some(0)
+        } else if bare.starts_with("--user=") || bare.starts_with("--proxy-user=") {
+            bare.find('=').map(|at| at + 1)
+        } else if bare.starts_with("-u") && bare.len() > 2 {
+            Some(2)
+        } else {
+            None
+        };
+        let colon = user.and_then(|start| Some(start + bare.get(start..)?.find(':')?));
+        match colon {
+            // A URL is not a user; its password is hidden already.
+            Some(colon) if !bare.get(colon..).unwrap_or_default().starts_with("://") => {
+                shown.push_str(word.get(..=colon).unwrap_or_default());
+                shown.push_str(HIDDEN);
+                shown.push_str(word.get(bare.len()..).unwrap_or_default());
+            }
+            _ => shown.push_str(word),
+        }
+        // Several blanks may stand between an option and its value.
+        expect_user = is_option || (expect_user && bare.is_empty());
+    }
+    shown
+}
+
+#[cfg(test)]
+#[path = "secret_tests.rs"]
+mod tests;
