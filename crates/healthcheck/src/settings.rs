@@ -1,5 +1,299 @@
-//! The settings of the service itself.
+//! What the service itself is configured to: named values, each from the first
+//! of its sources that has it, with the place it came from.
 
 pub mod arguments;
+pub mod endpoints;
+pub mod keyvalue;
+pub mod oslo;
 pub mod secret;
 pub mod url;
+
+use crate::definition::{Definition, OneOrMany};
+use oslo::{OsloConfig, OsloSources};
+use serde::Deserialize;
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use vantage::{Process, Vantage};
+
+/// Where to look for a value. As definitions write it: `{ oslo =
+/// "database.connection" }`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    /// An option of oslo.config, `group.option`, in the service's own files.
+    Oslo(OneOrMany<String>),
+    /// An option in a file of another format.
+    File(FileSource),
+    /// An option on the process's command line: `-p`, `--port`.
+    Argument(OneOrMany<String>),
+    /// A variable of the process's environment.
+    Environment(OneOrMany<String>),
+    /// The word after the command: `healthcheck nova`.
+    Word(WordSource),
+    /// This value.
+    Default(DefaultValue),
+}
+
+/// An option in a file that is not oslo.config's.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct FileSource {
+    /// The files to look in; the first that has the option is taken.
+    pub path: OneOrMany<PathBuf>,
+    /// How they are written.
+    pub format: keyvalue::Format,
+    /// The option, `section.key` where the format has sections.
+    pub option: String,
+}
+
+/// Which word.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WordSource {
+    /// The first.
+    First,
+}
+
+/// A value written out.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged, expecting = "expected text, a number or true or false")]
+pub enum DefaultValue {
+    /// Text.
+    Text(String),
+    /// A number.
+    Number(i64),
+    /// True or false.
+    Flag(bool),
+}
+
+impl fmt::Display for DefaultValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Number(number) => number.fmt(f),
+            Self::Flag(flag) => flag.fmt(f),
+        }
+    }
+}
+
+/// A value and where it came from. Its text may hold a secret: show it only
+/// through [`secret::redact`].
+#[derive(Clone, PartialEq, Eq)]
+pub struct Value {
+    /// The text as found.
+    pub text: String,
+    /// Where.
+    pub origin: Origin,
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", secret::redact(&self.text), self.origin)
+    }
+}
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// An option in a file.
+    File {
+        /// The option.
+        option: String,
+        /// The file.
+        file: PathBuf,
+        /// The line, from 1.
+        line: usize,
+    },
+    /// An option on a command line.
+    Argument(String),
+    /// A variable of the environment.
+    Environment(String),
+    /// The command we were given.
+    Word,
+    /// The definition.
+    Definition,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { option, file, line } => {
+                write!(f, "{option} in {}:{line}", file.display())
+            }
+            Self::Argument(option) => write!(f, "{option} on the command line"),
+            Self::Environment(name) => write!(f, "{name} in the environment"),
+            Self::Word => f.write_str("the word given"),
+            Self::Definition => f.write_str("default"),
+        }
+    }
+}
+
+/// A setting that is not to be found.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("cannot find the setting \"{name}\": {}", self.looked())]
+pub struct Unfound {
+    /// Its name in the definition.
+    pub name: String,
+    /// Where it was looked for, and what was there.
+    pub looked: Vec<String>,
+}
+
+impl Unfound {
+    fn looked(&self) -> String {
+        match self.looked.as_slice() {
+            [] => "nothing says where to look".into(),
+            places => places.join("; "),
+        }
+    }
+}
+
+/// The settings of one service, looked up when they are asked for, once each.
+pub struct Settings<'a> {
+    definition: &'a Definition,
+    from: &'a Vantage,
+    /// The process whose command line and environment count, if one runs.
+    process: Option<&'a Process>,
+    word: Option<&'a str>,
+    oslo: OnceCell<OsloConfig>,
+    found: RefCell<BTreeMap<String, Result<Value, Unfound>>>,
+}
+
+impl<'a> Settings<'a> {
+    /// The settings of a definition's service.
+    pub fn new(
+        definition: &'a Definition,
+        from: &'a Vantage,
+        process: Option<&'a Process>,
+        word: Option<&'a str>,
+    ) -> Self {
+        let (oslo, found) = (OnceCell::new(), RefCell::default());
+        Self { definition, from, process, word, oslo, found }
+    }
+
+    /// The value of a setting.
+    ///
+    /// # Errors
+    /// Where none of its sources has it.
+    pub fn get(&self, name: &str) -> Result<Value, Unfound> {
+        if let Some(found) = self.found.borrow().get(name) {
+            return found.clone();
+        }
+        let found = self.look_for(name);
+        self.found.borrow_mut().insert(name.to_owned(), found.clone());
+        found
+    }
+
+    fn look_for(&self, name: &str) -> Result<Value, Unfound> {
+        let mut looked = Vec::new();
+        for source in self.definition.settings.get(name).map_or(&[][..], Vec::as_slice) {
+            match self.look_at(source, &mut looked) {
+                Some(value) => return Ok(value),
+                None => continue,
+            }
+        }
+        Err(Unfound { name: name.to_owned(), looked })
+    }
+
+    fn look_at(&self, source: &Source, looked: &mut Vec<String>) -> Option<Value> {
+        match source {
+            Source::Oslo(options) => {
+                options.as_slice().iter().find_map(|option| self.look_at_oslo(option, looked))
+            }
+            Source::File(file) => self.look_at_file(file, looked),
+            Source::Argument(options) => {
+                let process = self.process?;
+                for option in options.as_slice() {
+                    if let Some(text) = arguments::option(&process.arguments, &[option]) {
+                        let (text, option) = (text.to_owned(), option.clone());
+                        return Some(Value { text, origin: Origin::Argument(option) });
+                    }
+                    looked.push(format!(
+                        "no {option} on the command line of process {}",
+                        process.pid
+                    ));
+                }
+                None
+            }
+            Source::Environment(names) => {
+                let process = self.process?;
+                let environment = match self.from.environment(process.pid) {
+                    Ok(environment) => environment,
+                    Err(blind) => {
+                        looked.push(blind.to_string());
+                        return None;
+                    }
+                };
+                for name in names.as_slice() {
+                    let value = environment.iter().find_map(|variable| {
+                        variable.strip_prefix(name.as_str())?.strip_prefix('=')
+                    });
+                    if let Some(text) = value {
+                        let origin = Origin::Environment(name.clone());
+                        return Some(Value { text: text.to_owned(), origin });
+                    }
+                    looked.push(format!("no {name} in the environment of process {}", process.pid));
+                }
+                None
+            }
+            Source::Word(WordSource::First) => {
+                let text = self.word?.to_owned();
+                Some(Value { text, origin: Origin::Word })
+            }
+            Source::Default(value) => {
+                Some(Value { text: value.to_string(), origin: Origin::Definition })
+            }
+        }
+    }
+
+    fn look_at_oslo(&self, option: &str, looked: &mut Vec<String>) -> Option<Value> {
+        let (group, name) = option.split_once('.').unwrap_or(("DEFAULT", option));
+        let config = self.oslo.get_or_init(|| {
+            let arguments = self.process.map_or(&[][..], |process| &process.arguments);
+            let program = arguments::program(arguments).unwrap_or(&self.definition.service);
+            let project = self.definition.project.as_deref().unwrap_or(&self.definition.service);
+            let sources = OsloSources::of(project, program, arguments, self.from);
+            OsloConfig::load(&sources, self.from)
+        });
+        match config.get(group, name) {
+            Ok(Some(found)) => {
+                let origin = Origin::File {
+                    option: format!("[{group}] {name}"),
+                    file: found.file,
+                    line: found.line,
+                };
+                Some(Value { text: found.text, origin })
+            }
+            Ok(None) => {
+                looked.push(format!("no [{group}] {name} in {}", config.looked_in().join(", ")));
+                None
+            }
+            Err(error) => {
+                looked.push(error.to_string());
+                None
+            }
+        }
+    }
+
+    fn look_at_file(&self, source: &FileSource, looked: &mut Vec<String>) -> Option<Value> {
+        let (section, key) = match source.option.rsplit_once('.') {
+            Some((section, key)) if source.format.has_sections() => (section, key),
+            _ => ("", source.option.as_str()),
+        };
+        for path in source.path.as_slice() {
+            match self.from.read_text(path) {
+                Ok(text) => match keyvalue::lookup(source.format, &text, section, key) {
+                    Some(entry) => {
+                        let (option, file) = (source.option.clone(), path.clone());
+                        let origin = Origin::File { option, file, line: entry.line };
+                        return Some(Value { text: entry.value, origin });
+                    }
+                    None => looked.push(format!("no {} in {}", source.option, path.display())),
+                },
+                Err(error) => looked.push(error.to_string()),
+            }
+        }
+        None
+    }
+}

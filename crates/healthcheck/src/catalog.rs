@@ -1,0 +1,291 @@
+//! The definitions that come with us, and those an image or an operator adds:
+//! found by name, put together, and checked.
+
+use crate::definition::{Definition, Mistakes, Profile};
+use crate::program::Program;
+use crate::text::{nearest, shown};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use vantage::{Blind, FileError, Vantage};
+
+/// One file of the catalogue, as it was embedded.
+#[derive(Debug)]
+pub struct Embedded {
+    /// `catalog/NAME.toml`, what mistakes cite.
+    pub file: &'static str,
+    /// Its service.
+    pub service: &'static str,
+    /// Other names of it.
+    pub aliases: &'static [&'static str],
+    /// The programs its process may be.
+    pub programs: &'static [&'static str],
+    /// Whether it only says what several services share.
+    pub shared: bool,
+    /// The definition.
+    pub text: &'static str,
+}
+
+/// All of it, in the order of the files' names.
+pub const EMBEDDED: &[Embedded] = include!(concat!(env!("OUT_DIR"), "/catalog.rs"));
+
+/// Where an image or an operator puts further definitions; each replaces the
+/// catalogue's of the same service.
+pub const FOLDERS: [&str; 2] = ["/openstack/healthcheck.d", "/etc/openstack/healthcheck.d"];
+
+/// Where an image says which service it is for.
+pub const OWN_FILE: &str = "/openstack/healthcheck.toml";
+
+/// How deep definitions may build on one another.
+const MAX_DEPTH: usize = 8;
+
+/// A service's name is cut to this where it was taken from the kernel's name
+/// of a process (TASK_COMM_LEN - 1).
+const CUT_NAME: usize = 15;
+
+/// Why there is no definition.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CatalogError {
+    /// Nothing has this name.
+    #[error("unknown service \"{name}\"{}", self.hint())]
+    Unknown {
+        /// The name that was asked for.
+        name: String,
+        /// The nearest there is.
+        nearest: Option<String>,
+    },
+    /// The definition has mistakes.
+    #[error(transparent)]
+    Mistaken(#[from] Mistakes),
+    /// Definitions that build on one another in a circle.
+    #[error("{file}: `like` leads back to \"{name}\"")]
+    Circular {
+        /// The file of the last.
+        file: String,
+        /// Where it leads back to.
+        name: String,
+    },
+    /// A file of definitions cannot be read.
+    #[error("{0}")]
+    Unreadable(#[from] FileError),
+    /// Nothing says which service this is.
+    #[error("cannot tell which service this is: {0}")]
+    Unidentified(String),
+    /// The container cannot be looked at.
+    #[error(transparent)]
+    Blind(#[from] Blind),
+}
+
+impl CatalogError {
+    fn hint(&self) -> String {
+        match self {
+            Self::Unknown { nearest: Some(nearest), .. } => {
+                format!(", did you mean \"{nearest}\"?")
+            }
+            _ => String::new(),
+        }
+    }
+}
+
+/// Every definition there is to choose from.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    /// Files of the image or the operator, by service: (path, text).
+    added: BTreeMap<String, Added>,
+}
+
+#[derive(Debug)]
+struct Added {
+    file: String,
+    text: String,
+    aliases: Vec<String>,
+}
+
+impl Catalog {
+    /// Only what comes with us.
+    pub fn embedded() -> Self {
+        Self::default()
+    }
+
+    /// With what is added in the given folders of a container.
+    ///
+    /// # Errors
+    /// Where a file there cannot be read or has mistakes: a check that was
+    /// meant and is silently left out would be a lie.
+    pub fn with_folders<P: AsRef<Path>>(
+        folders: impl IntoIterator<Item = P>,
+        from: &Vantage,
+    ) -> Result<Self, CatalogError> {
+        let mut catalog = Self::default();
+        for folder in folders {
+            let names = match from.names(folder.as_ref()) {
+                Ok(names) => names,
+                Err(FileError::Missing(_)) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            for name in names {
+                let path = folder.as_ref().join(name);
+                if path.extension().is_some_and(|extension| extension == "toml") {
+                    catalog.add(&path, from)?;
+                }
+            }
+        }
+        Ok(catalog)
+    }
+
+    /// Adds the definition in a file; gives its service's name.
+    ///
+    /// # Errors
+    /// Where it cannot be read or has mistakes.
+    pub fn add(&mut self, path: &Path, from: &Vantage) -> Result<String, CatalogError> {
+        let text = from.read_text(path)?;
+        self.add_text(path.display().to_string(), text)
+    }
+
+    /// Adds a definition from its text; gives its service's name.
+    ///
+    /// # Errors
+    /// Where it has mistakes.
+    pub fn add_text(&mut self, file: String, text: String) -> Result<String, CatalogError> {
+        let definition = Definition::parse(&text, &file)?;
+        let service = definition.service;
+        self.added.insert(service.clone(), Added { file, text, aliases: definition.aliases });
+        Ok(service)
+    }
+
+    /// The service's own name for any name of it: its name, an alias, either
+    /// cut to 15 characters.
+    pub fn service(&self, name: &str) -> Option<&str> {
+        self.named(|candidate| candidate == name).or_else(|| {
+            (name.len() == CUT_NAME)
+                .then(|| self.named(|candidate| candidate.get(..CUT_NAME) == Some(name)))
+                .flatten()
+        })
+    }
+
+    fn named(&self, is: impl Fn(&str) -> bool) -> Option<&str> {
+        let added = self
+            .added
+            .iter()
+            .find(|(service, added)| is(service) || added.aliases.iter().any(|alias| is(alias)))
+            .map(|(service, _)| service.as_str());
+        added.or_else(|| {
+            EMBEDDED
+                .iter()
+                .filter(|entry| !entry.shared)
+                .find(|entry| is(entry.service))
+                .or_else(|| {
+                    EMBEDDED
+                        .iter()
+                        .find(|entry| !entry.shared && entry.aliases.iter().any(|alias| is(alias)))
+                })
+                .map(|entry| entry.service)
+        })
+    }
+
+    /// Every service's name, in order.
+    pub fn services(&self) -> Vec<&str> {
+        let embedded = EMBEDDED.iter().filter(|entry| !entry.shared).map(|entry| entry.service);
+        let mut services: Vec<&str> =
+            self.added.keys().map(String::as_str).chain(embedded).collect();
+        services.sort_unstable();
+        services.dedup();
+        services
+    }
+
+    /// The definition of a service, put together with what it builds on.
+    ///
+    /// # Errors
+    /// Where there is none of that name, or it has mistakes.
+    pub fn definition(&self, name: &str) -> Result<Definition, CatalogError> {
+        let service = self.service(name).ok_or_else(|| self.unknown(name))?;
+        let definition = self.assemble(service, 0)?;
+        if definition.profile == Profile::Shared {
+            return Err(self.unknown(name));
+        }
+        Ok(definition)
+    }
+
+    fn unknown(&self, name: &str) -> CatalogError {
+        let nearest = nearest(name, self.services()).map(str::to_owned);
+        CatalogError::Unknown { name: shown(name, 60), nearest }
+    }
+
+    fn assemble(&self, name: &str, depth: usize) -> Result<Definition, CatalogError> {
+        let (file, text) = self.source(name, depth).ok_or_else(|| self.unknown(name))?;
+        let mut definition = Definition::parse(text, file)?;
+        if depth >= MAX_DEPTH {
+            return Err(CatalogError::Circular { file: file.to_owned(), name: name.to_owned() });
+        }
+        let own_checks = definition.checks.clone();
+        for base in std::mem::take(&mut definition.like).iter().rev() {
+            definition = definition.upon(&self.assemble(base, depth + 1)?);
+        }
+        definition.check_references(text, &own_checks)?;
+        Ok(definition)
+    }
+
+    /// The text of a definition. One that replaces the catalogue's and builds
+    /// on the same name means the catalogue's.
+    fn source(&self, name: &str, depth: usize) -> Option<(&str, &str)> {
+        let embedded = EMBEDDED
+            .iter()
+            .find(|entry| entry.service == name)
+            .map(|entry| (entry.file, entry.text));
+        match self.added.get(name) {
+            Some(added) if depth == 0 || embedded.is_none() => Some((&added.file, &added.text)),
+            _ => embedded,
+        }
+    }
+
+    /// The service whose program runs in the container, if exactly one does, or
+    /// if one does as the container's eldest.
+    ///
+    /// # Errors
+    /// Where nothing known runs, or the container cannot be looked at.
+    pub fn running(&self, from: &Vantage) -> Result<&str, CatalogError> {
+        let processes = from.processes()?;
+        for process in processes {
+            let of_process = EMBEDDED.iter().filter(|entry| {
+                !entry.shared
+                    && !entry.programs.is_empty()
+                    && Program::named(entry.programs.iter().copied()).matches(process)
+            });
+            let mut candidates: Vec<&Embedded> = of_process.collect();
+            // Several services share a program: the arguments decide, then the name.
+            if candidates.len() > 1 {
+                candidates.retain(|entry| {
+                    self.definition(entry.service).is_ok_and(|definition| {
+                        definition.process.is_some_and(|program| program.matches(process))
+                    })
+                });
+                candidates.sort_by_key(|entry| {
+                    let named_so = crate::settings::arguments::program(&process.arguments)
+                        .is_some_and(|name| name == entry.service);
+                    (!named_so, entry.service.len())
+                });
+            }
+            if let Some(entry) = candidates.first() {
+                return Ok(entry.service);
+            }
+        }
+        let names: Vec<String> = processes
+            .iter()
+            .filter_map(|process| crate::settings::arguments::program(&process.arguments))
+            .take(5)
+            .map(|name| shown(name, 30))
+            .collect();
+        Err(CatalogError::Unidentified(match names.as_slice() {
+            [] => "no other process runs here".to_owned(),
+            names => format!("no service is known by the processes here ({})", names.join(", ")),
+        }))
+    }
+
+    /// The path of the file in which an image says which service it is for, if it does.
+    pub fn own_file(from: &Vantage) -> Option<PathBuf> {
+        let path = PathBuf::from(OWN_FILE);
+        match from.stat(&path) {
+            Err(FileError::Missing(_)) => None,
+            _ => Some(path),
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! What an author wrote for a service: TOML to [`Definition`]. A definition
+//! with a mistake runs nothing, and all of its mistakes are reported at once,
+//! each with its place. Reading it touches nothing but its text.
+
+pub(crate) mod decode;
+mod mistake;
+mod var;
+
+pub use mistake::{Mistake, Mistakes};
+pub use var::{FromText, OneOrMany, Var, placeholders};
+
+use crate::kinds::{self, Written};
+use crate::program::Program;
+use crate::settings::Source;
+use crate::text::nearest;
+use decode::Decoder;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// What makes a service healthy, as its author wrote it.
+#[derive(Debug, Clone)]
+pub struct Definition {
+    /// The service's name.
+    pub service: String,
+    /// Where this was written: a file's path, or `catalog/NAME.toml`.
+    pub file: String,
+    /// A sentence for the catalogue.
+    pub about: Option<String>,
+    /// Other names it is called by.
+    pub aliases: Vec<String>,
+    /// Words after the command that mean another service; `*` is any word.
+    pub words: BTreeMap<String, String>,
+    /// The definitions it builds on.
+    pub like: Vec<String>,
+    /// The oslo.config project whose files hold its options.
+    pub project: Option<String>,
+    /// Its processes.
+    pub process: Option<Program>,
+    /// How long an evaluation may take.
+    pub deadline: Option<Duration>,
+    /// What would prove more and is not looked at yet.
+    pub lacks: Vec<String>,
+    /// Named values, and where to look for each, in order.
+    pub settings: BTreeMap<String, Vec<Source>>,
+    /// What is looked at.
+    pub checks: Vec<Check>,
+    /// Whether it stands for a service, or only for what several share.
+    pub profile: Profile,
+}
+
+/// Whether a definition can be asked for by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Profile {
+    /// It defines a service.
+    #[default]
+    Service,
+    /// It says once what several services share, for their `like`.
+    Shared,
+}
+
+/// One kind with its values.
+#[derive(Debug, Clone)]
+pub struct Check {
+    /// What to call it in findings; the kind's name if not given.
+    pub name: String,
+    /// The kind's name.
+    pub kind: &'static str,
+    /// It is only looked at while this holds.
+    pub when: Option<Condition>,
+    /// The kind's own values.
+    pub written: Arc<dyn Written>,
+    /// The settings its values refer to, and where.
+    uses: Vec<(String, Range<usize>)>,
+}
+
+/// When a check applies.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Condition {
+    /// One of these programs runs in the container.
+    pub process: Option<Program>,
+    /// None of these programs runs in the container.
+    pub no_process: Option<Program>,
+    /// This setting is found, and its value is not a no (`false`, `0`, empty).
+    pub setting: Option<String>,
+    /// This file is there.
+    pub file: Option<std::path::PathBuf>,
+    /// And it has this text somewhere.
+    pub contains: Option<String>,
+}
+
+impl Definition {
+    /// Reads a definition. `file` is what mistakes cite.
+    ///
+    /// # Errors
+    /// All of its mistakes. What `like` refers to is not known here:
+    /// [`crate::catalog::Catalog`] puts definitions together and checks that.
+    pub fn parse(text: &str, file: &str) -> Result<Self, Mistakes> {
+        let (table, syntax) = DeTable::parse_recoverable(text);
+        let mut decoder = Decoder::new(text, file);
+        for error in syntax {
+            decoder.error(&error);
+        }
+        // What is left of a file with a syntax error would give mistakes that are none.
+        decoder.stop_if_mistaken()?;
+        let definition = read(table, &mut decoder);
+        decoder.stop_if_mistaken()?;
+        definition.ok_or_else(|| decoder.into_mistakes())
+    }
+
+    /// The settings that its checks refer to and nothing defines.
+    ///
+    /// # Errors
+    /// A mistake for each of them, with its place in `text`.
+    pub(crate) fn check_references(
+        &self,
+        text: &str,
+        own_checks: &[Check],
+    ) -> Result<(), Mistakes> {
+        let mut decoder = Decoder::new(text, &self.file);
+        for (name, span) in own_checks.iter().flat_map(|check| &check.uses) {
+            if !self.settings.contains_key(name) {
+                let known = self.settings.keys().map(String::as_str);
+                decoder.mistake(
+                    span.clone(),
+                    format!("expected the name of a setting, found \"{name}\""),
+                    nearest(name, known),
+                );
+            }
+        }
+        decoder.stop_if_mistaken()
+    }
+
+    /// Puts this definition upon the one it builds on: its own values win, its
+    /// checks come after.
+    #[must_use]
+    pub fn upon(mut self, base: &Self) -> Self {
+        self.project = self.project.or_else(|| base.project.clone());
+        self.process = self.process.or_else(|| base.process.clone());
+        self.deadline = self.deadline.or(base.deadline);
+        for (name, sources) in &base.settings {
+            self.settings.entry(name.clone()).or_insert_with(|| sources.clone());
+        }
+        let mut lacks = base.lacks.clone();
+        lacks.append(&mut self.lacks);
+        self.lacks = lacks;
+        let mut checks = base.checks.clone();
+        checks.append(&mut self.checks);
+        self.checks = checks;
+        self
+    }
+}
+
+const KEYS: [&str; 12] = [
+    "about", "aliases", "check", "deadline", "lacks", "like", "process", "profile", "project",
+    "service", "settings", "words",
+];
+
+/// Reads the top level, key by key, so that each mistake is found.
+fn read(mut table: Spanned<DeTable<'_>>, decoder: &mut Decoder<'_>) -> Option<Definition> {
+    let span = table.span();
+    let mut take = |key: &str| table.get_mut().remove(key);
+    let service = take("service");
+    let about = take("about");
+    let aliases = take("aliases");
+    let words = take("words");
+    let like = take("like");
+    let project = take("project");
+    let process = take("process");
+    let deadline = take("deadline");
+    let lacks = take("lacks");
+    let profile = take("profile");
+    let settings = take("settings");
+    let check = take("check");
+    for (key, _) in table.get_ref().iter() {
+        let name = key.get_ref().as_ref();
+        decoder.mistake(
+            key.span(),
+            format!("{}: unknown key", crate::text::shown(name, 60)),
+            nearest(name, KEYS),
+        );
+    }
+
+    if service.is_none() {
+        decoder.mistake(
+            0..span.start.min(1),
+            "service: expected the service's name, found nothing".into(),
+            None,
+        );
+    }
+    let settings = read_settings(settings, decoder);
+    let checks = read_checks(check, decoder);
+    let deadline: Option<Var<Duration>> = decoder.value("deadline", deadline);
+    let definition = Definition {
+        service: decoder.value("service", service).unwrap_or_default(),
+        file: decoder.file().to_owned(),
+        about: decoder.value("about", about),
+        aliases: decoder.value("aliases", aliases).unwrap_or_default(),
+        words: decoder.value("words", words).unwrap_or_default(),
+        like: decoder.value("like", like).map(OneOrMany::into_vec).unwrap_or_default(),
+        project: decoder.value("project", project),
+        process: decoder.value("process", process),
+        deadline: deadline.and_then(|deadline| deadline.literal().copied()),
+        lacks: decoder.value("lacks", lacks).map(OneOrMany::into_vec).unwrap_or_default(),
+        settings,
+        checks,
+        profile: decoder.value("profile", profile).unwrap_or_default(),
+    };
+    if definition.checks.is_empty() && definition.like.is_empty() {
+        decoder.mistake(
+            span.end..span.end,
+            "expected at least one [[check]], or `like`, found neither".into(),
+            None,
+        );
+    }
+    Some(definition)
+}
+
+fn read_settings(
+    value: Option<Spanned<DeValue<'_>>>,
+    decoder: &mut Decoder<'_>,
+) -> BTreeMap<String, Vec<Source>> {
+    let mut settings = BTreeMap::new();
+    for (key, value) in decoder.table("settings", value) {
+        let name = key.get_ref().as_ref().to_owned();
+        let sources = match value.get_ref() {
+            DeValue::Array(_) => {
+                let span = value.span();
+                let DeValue::Array(items) = value.into_inner() else { continue };
+                if items.is_empty() {
+                    decoder.mistake(
+                        span,
+                        format!("settings.{name}: expected where to look, found nothing"),
+                        None,
+                    );
+                }
+                items
+                    .into_iter()
+                    .filter_map(|item| decoder.value(&format!("settings.{name}"), Some(item)))
+                    .collect()
+            }
+            _ => decoder.value(&format!("settings.{name}"), Some(value)).into_iter().collect(),
+        };
+        settings.insert(name, sources);
+    }
+    settings
+}
+
+fn read_checks(value: Option<Spanned<DeValue<'_>>>, decoder: &mut Decoder<'_>) -> Vec<Check> {
+    let Some(value) = value else { return Vec::new() };
+    let span = value.span();
+    let DeValue::Array(items) = value.into_inner() else {
+        decoder.mistake(
+            span,
+            "check: expected [[check]], found something else".into(),
+            Some("[[check]]"),
+        );
+        return Vec::new();
+    };
+    items.into_iter().filter_map(|item| read_check(item, decoder)).collect()
+}
+
+fn read_check(item: Spanned<DeValue<'_>>, decoder: &mut Decoder<'_>) -> Option<Check> {
+    let span = item.span();
+    let DeValue::Table(mut table) = item.into_inner() else {
+        decoder.mistake(
+            span,
+            "check: expected [[check]], found something else".into(),
+            Some("[[check]]"),
+        );
+        return None;
+    };
+    let mut uses = Vec::new();
+    var::collect_placeholders(&table, &mut uses);
+    let name: Option<String> = decoder.value("name", table.remove("name"));
+    let when = decoder.value("when", table.remove("when"));
+    let Some(kind) = table.remove("kind") else {
+        decoder.mistake(span, format!("kind: expected {}, found nothing", kinds::one_of()), None);
+        return None;
+    };
+    let kind_span = kind.span();
+    let kind: String = decoder.value("kind", Some(kind))?;
+    let Some(entry) = kinds::find(&kind) else {
+        let names = kinds::ALL.iter().map(|entry| entry.name);
+        let found = crate::text::shown(&kind, 60);
+        decoder.mistake(
+            kind_span,
+            format!("kind: expected {}, found \"{found}\"", kinds::one_of()),
+            nearest(&kind, names),
+        );
+        return None;
+    };
+    let written = (entry.read)(decoder, Spanned::new(span, table))?;
+    Some(Check { name: name.unwrap_or(kind), kind: entry.name, when, written, uses })
+}

@@ -1,0 +1,131 @@
+//! A plan's looks, side by side under one deadline, become findings. The only
+//! loop; whatever is stuck is named and left behind.
+
+use crate::kinds::{Judgement, Look};
+use crate::plan::Plan;
+use crate::text::shown;
+use crate::verdict::Verdict;
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
+use vantage::{Blind, Deadline, Vantage};
+
+/// What one check found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// What the check is called.
+    pub check: String,
+    /// Its kind.
+    pub kind: &'static str,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What it rests on, in words.
+    pub proof: Option<String>,
+    /// What an operator can do about it.
+    pub hint: Option<String>,
+    /// The evidence.
+    pub seen: Option<serde_json::Value>,
+}
+
+impl Finding {
+    /// What a kind judged.
+    pub fn new(kind: &'static str, judgement: Judgement, seen: Option<serde_json::Value>) -> Self {
+        let Judgement { verdict, proof, hint } = judgement;
+        Self { check: kind.to_owned(), kind, verdict, proof, hint, seen }
+    }
+
+    /// What could not be looked at.
+    pub fn blind(kind: &'static str, blind: Blind) -> Self {
+        let verdict = Verdict::unknown(blind.to_string());
+        Self { check: kind.to_owned(), kind, verdict, proof: None, hint: blind.hint, seen: None }
+    }
+
+    fn named(mut self, check: &str) -> Self {
+        check.clone_into(&mut self.check);
+        self
+    }
+}
+
+/// Looks stop this long before the deadline, so that what they were waiting for
+/// is in their own words and not only in ours.
+fn margin(limit: Duration) -> Duration {
+    (limit / 10).min(Duration::from_millis(200))
+}
+
+/// Enough for what a look does; a thread's default of 2 MiB would count as
+/// memory where an engine limits it.
+const STACK: usize = 512 << 10;
+
+/// Looks at everything in the plan. The findings are in its order; there is one
+/// for each check, at the latest when the deadline has passed.
+pub fn evaluate(plan: &Plan, from: &Arc<Vantage>) -> Vec<Finding> {
+    let by = Deadline::after(plan.deadline);
+    let look_by = Deadline::after(plan.deadline - margin(plan.deadline));
+    let mut findings: Vec<Option<Finding>> = Vec::new();
+    let (sender, answers) = channel();
+    for (index, planned) in plan.checks.iter().enumerate() {
+        findings.push(match &planned.look {
+            Ok(look) => {
+                let (look, from, sender) = (Arc::clone(look), Arc::clone(from), sender.clone());
+                let started = spawn(move || {
+                    // Nobody listens any more once the deadline has passed.
+                    let _ = sender.send((index, look.look(&from, look_by)));
+                });
+                match started {
+                    Ok(()) => None,
+                    Err(error) => {
+                        let verdict = Verdict::unknown(format!("cannot start a thread: {error}"));
+                        Some(Finding::new(planned.kind, verdict.into(), None))
+                    }
+                }
+            }
+            Err(unplanned) => {
+                let verdict = Verdict::unknown(unplanned.to_string());
+                Some(Finding::new(planned.kind, verdict.into(), None))
+            }
+        });
+    }
+    drop(sender);
+    while findings.iter().any(Option::is_none) {
+        match answers.recv_timeout(by.remaining()) {
+            Ok((index, finding)) => {
+                if let Some(place) = findings.get_mut(index) {
+                    *place = Some(finding);
+                }
+            }
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    plan.checks
+        .iter()
+        .zip(findings)
+        .map(|(planned, finding)| {
+            let finding = finding
+                .unwrap_or_else(|| unanswered(planned.kind, &planned.look, plan.deadline, by));
+            finding.named(&planned.name)
+        })
+        .collect()
+}
+
+/// Starts a thread that nobody joins: one that is stuck must not hold us.
+fn spawn(work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    thread::Builder::new().name("look".into()).stack_size(STACK).spawn(work).map(drop)
+}
+
+/// A check that gave no answer: stuck at the deadline, or broken.
+fn unanswered<E>(
+    kind: &'static str,
+    look: &Result<Arc<dyn Look>, E>,
+    limit: Duration,
+    by: Deadline,
+) -> Finding {
+    let what = look.as_ref().map_or_else(|_| String::new(), |look| look.describe());
+    let what = shown(&what, 120);
+    let because = if by.has_passed() {
+        format!("still waiting after {} to see {what}", humantime::format_duration(limit))
+    } else {
+        format!("the check broke while it was to see {what}")
+    };
+    Finding::new(kind, Verdict::unknown(because).into(), None)
+}

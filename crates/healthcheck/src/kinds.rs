@@ -1,0 +1,229 @@
+//! The ways of asking, and the one list of them. A kind is a file beneath
+//! `kinds/` and a line in [`ALL`].
+
+pub mod command;
+pub mod connected;
+pub mod file;
+pub mod listening;
+pub mod process;
+pub mod socket;
+
+use crate::definition::decode::Decoder;
+use crate::evaluate::Finding;
+use crate::plan::{Scene, Unplanned};
+use crate::text::either;
+use crate::verdict::Verdict;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fmt;
+use std::sync::Arc;
+use toml::Spanned;
+use toml::de::DeTable;
+use vantage::{Blind, Deadline, Vantage};
+
+/// A way of asking, with its values filled in.
+pub trait Kind: Sized + Send + Sync + 'static {
+    /// As definitions spell it.
+    const NAME: &'static str;
+    /// A sentence for the reference: what it establishes.
+    const ABOUT: &'static str;
+    /// A check of this kind, as TOML; parsed by a test, printed in the docs.
+    const EXAMPLE: &'static str;
+    /// What an author writes: the fields of its `[[check]]`.
+    type Written: DeserializeOwned + fmt::Debug + Send + Sync + 'static;
+    /// The evidence, shown in the report.
+    type Seen: Serialize;
+
+    /// Fills in what was written from the service's own settings.
+    ///
+    /// # Errors
+    /// Where a setting is not to be found, or is not what the field needs.
+    fn plan(written: &Self::Written, scene: &Scene<'_>) -> Result<Self, Unplanned>;
+
+    /// What will be looked at, in words: `that nova-compute listens on 8774`.
+    fn describe(&self) -> String;
+
+    /// Looks, and never judges. Ends by the deadline.
+    ///
+    /// # Errors
+    /// Blind where it could not look.
+    fn observe(&self, from: &Vantage, by: Deadline) -> Result<Self::Seen, Blind>;
+
+    /// Judges, and never looks.
+    fn judge(&self, seen: &Self::Seen) -> Judgement;
+}
+
+/// What a kind makes of what it saw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What the verdict rests on, in words.
+    pub proof: Option<String>,
+    /// What an operator can do about it.
+    pub hint: Option<String>,
+}
+
+impl From<Verdict> for Judgement {
+    fn from(verdict: Verdict) -> Self {
+        Self { verdict, proof: None, hint: None }
+    }
+}
+
+impl Judgement {
+    /// Healthy, resting on this proof.
+    pub fn healthy(proof: impl Into<String>) -> Self {
+        Self::from(Verdict::Healthy).proof(proof)
+    }
+
+    /// With the proof it rests on.
+    #[must_use]
+    pub fn proof(mut self, proof: impl Into<String>) -> Self {
+        self.proof = Some(proof.into());
+        self
+    }
+
+    /// With advice for an operator.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// A line of the list.
+#[derive(Debug)]
+pub struct Entry {
+    /// As definitions spell it.
+    pub name: &'static str,
+    /// What it establishes.
+    pub about: &'static str,
+    /// A check of this kind, as TOML.
+    pub example: &'static str,
+    /// Reads the fields of a check.
+    pub(crate) read: ReadFields,
+}
+
+/// Reads the fields of a check of one kind; `None` where they have mistakes.
+type ReadFields = fn(&mut Decoder<'_>, Spanned<DeTable<'_>>) -> Option<Arc<dyn Written>>;
+
+/// Every kind there is, by name.
+pub const ALL: &[Entry] = &[
+    entry::<command::Command>(),
+    entry::<connected::Connected>(),
+    entry::<file::File>(),
+    entry::<listening::Listening>(),
+    entry::<process::Process>(),
+    entry::<socket::Socket>(),
+];
+
+/// The entry of a kind by its name.
+pub fn find(name: &str) -> Option<&'static Entry> {
+    ALL.iter().find(|entry| entry.name == name)
+}
+
+/// All names, for messages.
+pub fn one_of() -> String {
+    either(&ALL.iter().map(|entry| entry.name).collect::<Vec<_>>())
+}
+
+/// What an author wrote, whatever its kind.
+pub trait Written: fmt::Debug + Send + Sync {
+    /// Fills it in.
+    ///
+    /// # Errors
+    /// Where a setting is not to be found, or is not what the field needs.
+    fn plan(&self, scene: &Scene<'_>) -> Result<Box<dyn Look>, Unplanned>;
+}
+
+/// A planned check, whatever its kind.
+pub trait Look: Send + Sync {
+    /// What will be looked at, in words.
+    fn describe(&self) -> String;
+
+    /// Looks and judges.
+    fn look(&self, from: &Vantage, by: Deadline) -> Finding;
+}
+
+/// What was written for the kind `K`.
+struct WrittenFor<K: Kind>(K::Written);
+
+impl<K: Kind> fmt::Debug for WrittenFor<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<K: Kind> Written for WrittenFor<K> {
+    fn plan(&self, scene: &Scene<'_>) -> Result<Box<dyn Look>, Unplanned> {
+        Ok(Box::new(K::plan(&self.0, scene)?))
+    }
+}
+
+impl<K: Kind> Look for K {
+    fn describe(&self) -> String {
+        Kind::describe(self)
+    }
+
+    fn look(&self, from: &Vantage, by: Deadline) -> Finding {
+        match self.observe(from, by) {
+            Ok(seen) => {
+                let judgement = self.judge(&seen);
+                Finding::new(K::NAME, judgement, serde_json::to_value(&seen).ok())
+            }
+            Err(blind) => Finding::blind(K::NAME, blind),
+        }
+    }
+}
+
+const fn entry<K: Kind>() -> Entry {
+    Entry {
+        name: K::NAME,
+        about: K::ABOUT,
+        example: K::EXAMPLE,
+        read: |decoder, table| {
+            let written = decoder.fields::<K::Written>(table)?;
+            Some(Arc::new(WrittenFor::<K>(written)))
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ALL;
+    use crate::definition::Definition;
+
+    #[test]
+    fn names_are_unique_kebab_case_and_in_order() {
+        let names: Vec<_> = ALL.iter().map(|entry| entry.name).collect();
+        assert!(names.is_sorted(), "{names:?}");
+        for pair in names.windows(2) {
+            assert_ne!(pair[0], pair[1]);
+        }
+        for name in names {
+            assert!(name.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_file_of_the_folder_is_in_the_list() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/kinds");
+        let mut files: Vec<_> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+            .map(|path| path.file_stem().unwrap().to_str().unwrap().replace('_', "-"))
+            .collect();
+        files.sort();
+        assert_eq!(files, ALL.iter().map(|entry| entry.name).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn every_example_is_a_check_of_its_kind() {
+        for entry in ALL {
+            let text = format!("service = \"example\"\nprocess = \"example\"\n\n{}", entry.example);
+            let definition = Definition::parse(&text, entry.name).unwrap_or_else(|m| panic!("{m}"));
+            assert_eq!(definition.checks[0].kind, entry.name);
+        }
+    }
+}

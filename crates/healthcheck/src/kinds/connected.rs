@@ -1,0 +1,295 @@
+//! The service holds a living connection to what it needs: owned by the right
+//! process, established, to an address that its settings name today, and
+//! moving. What the kernel knows of that very socket tells a wedged process, a
+//! frozen peer and a cut network apart, with no traffic of ours.
+
+mod dependency;
+mod movement;
+
+use super::{Judgement, Kind};
+use crate::definition::{OneOrMany, Var};
+use crate::owner::Holders;
+use crate::plan::{Scene, Unplanned};
+use crate::program::Program;
+use crate::text::either;
+use crate::verdict::Verdict;
+use dependency::{Answer, Dependency, Tried};
+use movement::Heartbeat;
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+use std::time::Duration;
+use vantage::{
+    Blind, Deadline, Port, Protocol, Socket, SocketSource, SocketState, Vantage, Wanted,
+};
+
+/// The service holds a living connection.
+pub struct Connected {
+    program: Program,
+    dependency: Dependency,
+    heartbeat: Option<Heartbeat>,
+}
+
+/// The fields of a `connected` check.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Written {
+    /// Which program; the definition's if not given.
+    process: Option<Program>,
+    /// To what: URLs or addresses, mostly `"{transport_url}"`.
+    #[serde(default)]
+    to: OneOrMany<Var<String>>,
+    /// To which ports, when `to` is not given or not to be found.
+    #[serde(default)]
+    port: OneOrMany<Var<Port>>,
+    /// How often something must move, if it must.
+    heartbeat: Option<Var<Duration>>,
+}
+
+/// What was seen.
+#[derive(Debug, Serialize)]
+pub struct Seen {
+    processes: Vec<u32>,
+    /// Established, to what is named.
+    connections: Vec<Connection>,
+    /// Established on such a port, to something else.
+    elsewhere: Vec<String>,
+    /// Asked for and not answered.
+    asking: Vec<String>,
+    /// Closed by the other side.
+    closed: Vec<String>,
+    /// Names that could not be resolved, and why.
+    unresolved: Vec<String>,
+    /// What each address answered when nothing was connected.
+    tried: Vec<Tried>,
+    /// Why movement could not be seen.
+    motionless: Option<(String, Option<String>)>,
+    /// Why owners are known by their user only.
+    weaker: Option<(String, Option<String>)>,
+}
+
+/// One connection.
+#[derive(Debug, Serialize)]
+struct Connection {
+    local: String,
+    remote: String,
+    unread: u32,
+    unsent: u32,
+    movement: Option<movement::Moved>,
+}
+
+impl Kind for Connected {
+    const NAME: &'static str = "connected";
+    const ABOUT: &'static str = "the right process holds an established connection to an address its settings name today, and bytes move on it";
+    const EXAMPLE: &'static str = "\
+[[check]]
+kind = \"connected\"
+to = \"amqp://rabbit1:5672,rabbit2:5672\"   # mostly \"{transport_url}\", from [settings]
+port = [5671, 5672]                       # when nothing says where to
+heartbeat = \"60s\"                         # oslo.messaging's heartbeat_timeout_threshold
+";
+    type Written = Written;
+    type Seen = Seen;
+
+    fn plan(written: &Written, scene: &Scene<'_>) -> Result<Self, Unplanned> {
+        let program = scene.required_program(written.process.as_ref())?;
+        let dependency = Dependency::plan(&written.to, &written.port, scene)?;
+        let heartbeat = written.heartbeat.as_ref().map(|every| scene.value(every)).transpose()?;
+        Ok(Self { program, dependency, heartbeat: heartbeat.and_then(Heartbeat::new) })
+    }
+
+    fn describe(&self) -> String {
+        format!("that {} holds a living connection to {}", self.program, self.dependency)
+    }
+
+    fn observe(&self, from: &Vantage, by: Deadline) -> Result<Seen, Blind> {
+        let holders = Holders::find(Some(&self.program), from)?;
+        let ports = self.dependency.ports();
+        let wanted = Wanted { protocol: Protocol::Tcp, listening: false, ports };
+        let table = from.sockets(&wanted, by)?;
+        // A name server that is gone must not take the time the rest needs.
+        let resolved = self.dependency.resolve(from, by.at_most(Duration::from_secs(1)));
+        let mut seen = Seen {
+            processes: holders.pids.iter().map(|pid| pid.get()).collect(),
+            connections: Vec::new(),
+            elsewhere: Vec::new(),
+            asking: Vec::new(),
+            closed: Vec::new(),
+            unresolved: resolved.unresolved.clone(),
+            tried: Vec::new(),
+            motionless: match &table.source {
+                SocketSource::SockDiag => None,
+                SocketSource::ProcNet(blind) => Some((blind.to_string(), blind.hint.clone())),
+            },
+            weaker: holders.weaker().map(|blind| (blind.to_string(), blind.hint.clone())),
+        };
+        for socket in table.sockets.iter().filter(|socket| holders.hold(socket)) {
+            let named = self.dependency.names(socket, &resolved);
+            match (socket.state, named) {
+                (SocketState::Established, true) => seen.connections.push(Connection::new(socket)),
+                (SocketState::Established, false)
+                    if self.dependency.has_port(socket.remote.port()) =>
+                {
+                    push_once(&mut seen.elsewhere, socket.remote);
+                }
+                (SocketState::SynSent, true) => push_once(&mut seen.asking, socket.remote),
+                (SocketState::CloseWait, true) => push_once(&mut seen.closed, socket.remote),
+                _ => {}
+            }
+        }
+        // Only now, when it is broken anyway, do we knock: whose fault it is
+        // depends on whether the dependency answers.
+        if seen.connections.is_empty() && seen.elsewhere.is_empty() && !seen.processes.is_empty() {
+            seen.tried = resolved.try_each(from, by);
+        }
+        Ok(seen)
+    }
+
+    fn judge(&self, seen: &Seen) -> Judgement {
+        let mut judgement = if seen.processes.is_empty() {
+            let because = format!("{} is not running, so it is connected to nothing", self.program);
+            Verdict::own_fault(because).into()
+        } else if seen.connections.is_empty() {
+            self.judge_absence(seen).into()
+        } else {
+            self.judge_movement(seen)
+        };
+        if let Some((blind, hint)) = seen.weaker.as_ref().or(seen.motionless.as_ref()) {
+            let what = if seen.weaker.is_some() {
+                "owner known by its user only"
+            } else {
+                "movement not seen"
+            };
+            let proof =
+                judgement.proof.take().map_or_else(String::new, |proof| format!("{proof}, "));
+            judgement.proof = Some(format!("{proof}{what} ({blind})"));
+            judgement.hint = judgement.hint.or_else(|| hint.clone());
+        }
+        judgement
+    }
+}
+
+impl Connected {
+    /// No connection to what is named: whose fault is it?
+    fn judge_absence(&self, seen: &Seen) -> Verdict {
+        let (program, dependency) = (&self.program, &self.dependency);
+        if !seen.elsewhere.is_empty() {
+            return Verdict::degraded(format!(
+                "{program} is connected to {}, which {} does not name today",
+                either(&seen.elsewhere),
+                dependency.origin()
+            ));
+        }
+        let accepting = seen.tried.iter().find(|tried| tried.answer == Answer::Accepts);
+        let silent = seen.tried.iter().find(|tried| tried.answer != Answer::Accepts);
+        match (accepting, silent) {
+            (Some(tried), _) => {
+                let mut because = format!(
+                    "{program} holds no connection to {}, which accepts connections",
+                    tried.address
+                );
+                if !seen.closed.is_empty() {
+                    because = format!(
+                        "{program} keeps a connection that {} has closed, and made no other",
+                        either(&seen.closed)
+                    );
+                }
+                Verdict::own_fault(because)
+            }
+            (None, Some(tried)) => {
+                Verdict::dependency(format!("{} ({})", tried.said, dependency.origin()))
+            }
+            (None, None) => match seen.unresolved.first() {
+                Some(unresolved) => {
+                    Verdict::dependency(format!("{unresolved} ({})", dependency.origin()))
+                }
+                None if !seen.asking.is_empty() => Verdict::dependency(format!(
+                    "no answer from {}, which {program} is trying to reach",
+                    either(&seen.asking)
+                )),
+                None => {
+                    Verdict::own_fault(format!("{program} holds no connection to {dependency}"))
+                }
+            },
+        }
+    }
+
+    fn judge_movement(&self, seen: &Seen) -> Judgement {
+        let connections = &seen.connections;
+        let stalls: Vec<_> = connections
+            .iter()
+            .map(|connection| {
+                let moved = connection.movement.as_ref()?;
+                movement::stall(
+                    moved,
+                    connection.unread,
+                    connection.unsent,
+                    self.heartbeat.as_ref(),
+                )
+            })
+            .collect();
+        let told = |index: usize, stall: &movement::Stall| {
+            stall.told(&self.program, &connections[index].remote)
+        };
+        let first =
+            stalls.iter().enumerate().find_map(|(index, stall)| Some((index, stall.as_ref()?)));
+        // What lies unread is proof of a wedge on its own; silence on one of
+        // several connections may be one that is about to be replaced.
+        let unread = stalls
+            .iter()
+            .enumerate()
+            .filter_map(|(index, stall)| Some((index, stall.as_ref()?)))
+            .find(|(_, stall)| matches!(stall, movement::Stall::Unread { .. }));
+        if let Some((index, stall)) = unread {
+            return stall.verdict(told(index, stall)).into();
+        }
+        if let Some((index, stall)) = first {
+            if stalls.iter().all(Option::is_some) {
+                return stall.verdict(told(index, stall)).into();
+            }
+            let count = stalls.iter().flatten().count();
+            let because =
+                format!("{} ({count} of {} connections)", told(index, stall), stalls.len());
+            return Verdict::degraded(because).into();
+        }
+        let mut remotes: Vec<&str> = connections.iter().map(|one| one.remote.as_str()).collect();
+        remotes.sort_unstable();
+        remotes.dedup();
+        let count = connections.len();
+        let noun = if count == 1 { "connection" } else { "connections" };
+        let mut proof = format!("{count} {noun} to {}", remotes.join(", "));
+        if let Some(heard) = connections
+            .iter()
+            .filter_map(|one| one.movement.as_ref())
+            .map(|moved| moved.received_ms)
+            .min()
+        {
+            proof.push_str(&format!(", last heard {} s ago", heard / 1000));
+        }
+        if self.heartbeat.is_none() {
+            proof.push_str(", with no heartbeat to expect");
+        }
+        if let Some(unresolved) = seen.unresolved.first() {
+            proof.push_str(&format!(" ({unresolved}: judged by the port)"));
+        }
+        Judgement::healthy(proof)
+    }
+}
+
+impl Connection {
+    fn new(socket: &Socket) -> Self {
+        Self {
+            local: socket.local.to_string(),
+            remote: socket.remote.to_string(),
+            unread: socket.receive_queue,
+            unsent: socket.send_queue,
+            movement: socket.movement.as_ref().map(movement::Moved::from),
+        }
+    }
+}
+
+fn push_once(list: &mut Vec<String>, address: SocketAddr) {
+    let address = address.to_string();
+    if !list.contains(&address) {
+        list.push(address);
+    }
+}

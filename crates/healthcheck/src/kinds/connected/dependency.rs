@@ -1,0 +1,210 @@
+//! What a service is to be connected to: the addresses its settings name
+//! today, or, where none can be found, ports alone.
+
+use crate::definition::{OneOrMany, Var};
+use crate::plan::{Scene, Unplanned};
+use crate::settings::endpoints::endpoints;
+use crate::settings::url::Endpoint;
+use crate::text::shown;
+use serde::Serialize;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use vantage::{Deadline, DialError, Port, Socket, Vantage};
+
+/// What a service is to be connected to.
+pub(super) enum Dependency {
+    /// These, and where they were found.
+    Named { endpoints: Vec<(String, Port)>, origin: String },
+    /// Anything on these ports, and why nothing better is known.
+    Ports { ports: Vec<Port>, because: Option<String> },
+}
+
+/// The addresses of the names.
+#[derive(Debug, Default)]
+pub(super) struct Resolved {
+    addresses: Vec<SocketAddr>,
+    /// Ports whose host's name could not be resolved: judged by the port alone.
+    blind_ports: Vec<Port>,
+    /// Why.
+    pub(super) unresolved: Vec<String>,
+}
+
+/// What an address answered.
+#[derive(Debug, Serialize)]
+pub(super) struct Tried {
+    pub(super) address: String,
+    pub(super) answer: Answer,
+    /// In words.
+    pub(super) said: String,
+}
+
+/// How an address answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Answer {
+    Accepts,
+    Refuses,
+    Silent,
+}
+
+impl Dependency {
+    pub(super) fn plan(
+        to: &OneOrMany<Var<String>>,
+        port: &OneOrMany<Var<Port>>,
+        scene: &Scene<'_>,
+    ) -> Result<Self, Unplanned> {
+        let asked_for = scene.ports_asked_for();
+        if !asked_for.is_empty() {
+            return Ok(Self::Ports { ports: asked_for.to_vec(), because: None });
+        }
+        let ports: Result<Vec<Port>, _> =
+            port.as_slice().iter().map(|port| scene.value(port)).collect();
+        let ports = ports?;
+        match named(to, &ports, scene) {
+            Ok(Some(named)) => Ok(named),
+            Ok(None) if ports.is_empty() => {
+                Err(Unplanned::Nothing("expected `to` or `port`, found neither".into()))
+            }
+            Ok(None) => Ok(Self::Ports { ports, because: None }),
+            // The predecessors knew the port alone; that much is still proof.
+            Err(Unplanned::Unfound(unfound)) if !ports.is_empty() => {
+                Ok(Self::Ports { ports, because: Some(unfound.to_string()) })
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    /// The ports to look for.
+    pub(super) fn ports(&self) -> Vec<Port> {
+        let mut ports: Vec<Port> = match self {
+            Self::Named { endpoints, .. } => endpoints.iter().map(|(_, port)| *port).collect(),
+            Self::Ports { ports, .. } => ports.clone(),
+        };
+        ports.sort_unstable();
+        ports.dedup();
+        ports
+    }
+
+    pub(super) fn has_port(&self, port: u16) -> bool {
+        self.ports().iter().any(|wanted| wanted.get() == port)
+    }
+
+    /// Where it was found out, for messages.
+    pub(super) fn origin(&self) -> &str {
+        match self {
+            Self::Named { origin, .. } => origin,
+            Self::Ports { .. } => "by its port",
+        }
+    }
+
+    /// The addresses of the names, as the container would have them.
+    pub(super) fn resolve(&self, from: &Vantage, by: Deadline) -> Resolved {
+        let mut resolved = Resolved::default();
+        let Self::Named { endpoints, .. } = self else { return resolved };
+        for (host, port) in endpoints {
+            match from.resolve(host, by) {
+                Ok(addresses) => {
+                    let addresses = addresses.into_iter().map(unmapped);
+                    resolved.addresses.extend(addresses.map(|ip| SocketAddr::new(ip, port.get())));
+                }
+                Err(error) => {
+                    resolved.blind_ports.push(*port);
+                    resolved.unresolved.push(error.to_string());
+                }
+            }
+        }
+        resolved
+    }
+
+    /// Whether a socket's other side is one of those that are named.
+    pub(super) fn names(&self, socket: &Socket, resolved: &Resolved) -> bool {
+        let remote = SocketAddr::new(unmapped(socket.remote.ip()), socket.remote.port());
+        match self {
+            Self::Named { .. } => {
+                resolved.addresses.contains(&remote)
+                    || resolved.blind_ports.iter().any(|port| port.get() == remote.port())
+            }
+            Self::Ports { ports, .. } => ports.iter().any(|port| port.get() == remote.port()),
+        }
+    }
+}
+
+impl Resolved {
+    /// Knocks at each address, until one answers.
+    pub(super) fn try_each(&self, from: &Vantage, by: Deadline) -> Vec<Tried> {
+        let mut tried = Vec::new();
+        for (index, address) in self.addresses.iter().enumerate() {
+            // What is left is shared, so that a silent first host leaves time for a living second.
+            let left = (self.addresses.len() - index) as u32;
+            let by = by.at_most(by.remaining() / left);
+            let (answer, said) = match from.connect(*address, by) {
+                Ok(_) => (Answer::Accepts, format!("{address} accepts connections")),
+                Err(error @ DialError::Refused(_)) => (Answer::Refuses, error.to_string()),
+                // We could not try: that says nothing of the other side.
+                Err(DialError::Blind(_)) => continue,
+                Err(error) => (Answer::Silent, error.to_string()),
+            };
+            tried.push(Tried { address: address.to_string(), answer, said });
+            if answer == Answer::Accepts {
+                break;
+            }
+        }
+        tried
+    }
+}
+
+impl fmt::Display for Dependency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named { endpoints, origin } => {
+                let names: Vec<_> = endpoints
+                    .iter()
+                    .map(|(host, port)| shown(&format!("{host}:{port}"), 60))
+                    .collect();
+                write!(f, "{} ({origin})", crate::text::either(&names))
+            }
+            Self::Ports { ports, because } => {
+                let ports: Vec<_> = ports.iter().map(ToString::to_string).collect();
+                write!(f, "port {}", crate::text::either(&ports))?;
+                match because {
+                    Some(because) => write!(f, " ({because})"),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+/// The addresses that settings name; `None` where the definition refers to none.
+fn named(
+    to: &OneOrMany<Var<String>>,
+    ports: &[Port],
+    scene: &Scene<'_>,
+) -> Result<Option<Dependency>, Unplanned> {
+    let mut found = Vec::new();
+    let mut origins = Vec::new();
+    for address in to.as_slice() {
+        let text = scene.text(address)?;
+        let origin = scene.origins(address);
+        let places = endpoints(&text, ports).map_err(|error| Unplanned::Malformed {
+            origin: origin.clone(),
+            error: error.to_string(),
+        })?;
+        found.extend(places.into_iter().filter_map(|place| match place {
+            Endpoint::Tcp { host, port } => Some((host, port)),
+            Endpoint::Unix(_) => None,
+        }));
+        origins.push(origin);
+    }
+    found.dedup();
+    let origin = origins.join(", ");
+    Ok((!found.is_empty()).then_some(Dependency::Named { endpoints: found, origin }))
+}
+
+/// An IPv4 address that is written as an IPv6 one, as IPv4.
+fn unmapped(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(ip, IpAddr::V4),
+        IpAddr::V4(_) => ip,
+    }
+}

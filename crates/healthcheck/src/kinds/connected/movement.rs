@@ -1,0 +1,177 @@
+//! Whether bytes move on a connection, by the rules that were measured on
+//! oslo.messaging's heartbeats with real brokers (thresholds as multiples of
+//! `heartbeat_timeout_threshold`).
+
+use crate::program::Program;
+use crate::verdict::Verdict;
+use serde::Serialize;
+use std::time::Duration;
+use vantage::Movement;
+
+/// What a living pair of peers does at least this often.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Heartbeat {
+    timeout: Duration,
+}
+
+impl Heartbeat {
+    /// `None` for zero, with which oslo.messaging switches heartbeats off.
+    pub(super) fn new(timeout: Duration) -> Option<Self> {
+        (!timeout.is_zero()).then_some(Self { timeout })
+    }
+
+    /// An idle service was seen silent for up to 1.25 of it, a starved one 1.39.
+    fn sends_within(&self) -> Duration {
+        self.timeout.mul_f64(1.5)
+    }
+
+    /// An idle broker was seen silent for up to 0.85 of it, a starved one 0.90.
+    fn receives_within(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Idle services leave bytes unread for less than one sample to the next.
+    fn reads_within(&self) -> Duration {
+        (self.timeout / 4).max(Duration::from_secs(10))
+    }
+}
+
+/// What was seen of a connection's movement.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct Moved {
+    /// Milliseconds since data was last sent.
+    pub(super) sent_ms: u64,
+    /// Milliseconds since data was last received.
+    pub(super) received_ms: u64,
+    retransmits: u8,
+    probes: u8,
+}
+
+impl From<&Movement> for Moved {
+    fn from(movement: &Movement) -> Self {
+        Self {
+            sent_ms: movement.last_sent.as_millis() as u64,
+            received_ms: movement.last_received.as_millis() as u64,
+            retransmits: movement.retransmits,
+            probes: movement.probes,
+        }
+    }
+}
+
+/// What has stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stall {
+    /// The process does not read what has arrived.
+    Unread { bytes: u32, seconds: u64 },
+    /// The process sends nothing.
+    Mute { seconds: u64 },
+    /// The other side sends nothing.
+    Silent { seconds: u64 },
+    /// What was sent is not acknowledged, however often it is repeated.
+    Unacknowledged { bytes: u32, seconds: u64 },
+}
+
+/// Retransmissions back off from 200 ms by doubling, so the fourth is 3 s in:
+/// longer than a lost packet or two.
+const MANY_RETRANSMITS: u8 = 4;
+
+/// What has stopped on a connection, if anything has.
+pub(super) fn stall(
+    moved: &Moved,
+    unread: u32,
+    unsent: u32,
+    heartbeat: Option<&Heartbeat>,
+) -> Option<Stall> {
+    let sent = Duration::from_millis(moved.sent_ms);
+    let received = Duration::from_millis(moved.received_ms);
+    if unsent > 0 && (moved.retransmits >= MANY_RETRANSMITS || moved.probes >= MANY_RETRANSMITS) {
+        return Some(Stall::Unacknowledged { bytes: unsent, seconds: received.as_secs() });
+    }
+    // Without heartbeats nothing has to move, and a peer that ends an idle
+    // connection leaves its last words unread in a healthy pool.
+    let heartbeat = heartbeat?;
+    if unread > 0 && received > heartbeat.reads_within() {
+        return Some(Stall::Unread { bytes: unread, seconds: received.as_secs() });
+    }
+    if sent > heartbeat.sends_within() {
+        return Some(Stall::Mute { seconds: sent.as_secs() });
+    }
+    if received > heartbeat.receives_within() {
+        return Some(Stall::Silent { seconds: received.as_secs() });
+    }
+    None
+}
+
+impl Stall {
+    /// Whose fault that is.
+    pub(super) fn verdict(&self, because: String) -> Verdict {
+        match self {
+            Self::Unread { .. } | Self::Mute { .. } => Verdict::own_fault(because),
+            Self::Silent { .. } | Self::Unacknowledged { .. } => Verdict::dependency(because),
+        }
+    }
+
+    /// In words.
+    pub(super) fn told(&self, program: &Program, remote: &str) -> String {
+        match self {
+            Self::Unread { bytes, seconds } => {
+                format!("{program} has left {bytes} bytes from {remote} unread for {seconds} s")
+            }
+            Self::Mute { seconds } => {
+                format!(
+                    "{program} has sent nothing to {remote} for {seconds} s, not even a heartbeat"
+                )
+            }
+            Self::Silent { seconds } => format!("no answer from {remote} for {seconds} s"),
+            Self::Unacknowledged { bytes, seconds } => {
+                format!("{remote} has not acknowledged {bytes} bytes, last heard {seconds} s ago")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Heartbeat, Moved, Stall, stall};
+    use std::time::Duration;
+
+    #[test]
+    fn the_measured_states_are_told_apart() {
+        let cases = [
+            // sent s, received s, unread, unsent, retransmits, probes
+            ("idle at its most silent", (75, 51, 0, 0, 0, 0), None),
+            ("idle, a heartbeat just arrived", (30, 0, 8, 0, 0, 0), None),
+            (
+                "frozen process, early",
+                (40, 16, 8, 0, 0, 0),
+                Some(Stall::Unread { bytes: 8, seconds: 16 }),
+            ),
+            (
+                "frozen process, heartbeat just arrived",
+                (91, 1, 24, 0, 0, 0),
+                Some(Stall::Mute { seconds: 91 }),
+            ),
+            ("frozen broker", (30, 61, 0, 0, 0, 0), Some(Stall::Silent { seconds: 61 })),
+            (
+                "cut network",
+                (1, 20, 0, 16, 5, 0),
+                Some(Stall::Unacknowledged { bytes: 16, seconds: 20 }),
+            ),
+            (
+                "local drop",
+                (1, 20, 0, 16, 0, 4),
+                Some(Stall::Unacknowledged { bytes: 16, seconds: 20 }),
+            ),
+            ("a lost packet", (1, 20, 0, 16, 1, 0), None),
+        ];
+        let heartbeat = Heartbeat::new(Duration::from_secs(60));
+        for (name, (sent, received, unread, unsent, retransmits, probes), expected) in cases {
+            let moved =
+                Moved { sent_ms: sent * 1000, received_ms: received * 1000, retransmits, probes };
+            assert_eq!(stall(&moved, unread, unsent, heartbeat.as_ref()), expected, "{name}");
+        }
+        let idle_pool =
+            Moved { sent_ms: 9_000_000, received_ms: 9_000_000, retransmits: 0, probes: 0 };
+        assert_eq!(stall(&idle_pool, 60, 0, None), None, "a pool without heartbeats may idle");
+    }
+}

@@ -1,0 +1,133 @@
+//! Someone accepts on a unix socket: by path or abstract name.
+
+use super::{Judgement, Kind};
+use crate::definition::Var;
+use crate::owner::Holders;
+use crate::plan::{Scene, Unplanned};
+use crate::program::Program;
+use crate::text::shown;
+use crate::verdict::Verdict;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use vantage::{Blind, Deadline, DialError, UnixAddress, Vantage};
+
+/// Someone accepts on a unix socket.
+pub struct Socket {
+    address: UnixAddress,
+    program: Option<Program>,
+}
+
+/// The fields of a `socket` check.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Written {
+    /// Its path.
+    path: Option<Var<String>>,
+    /// Its name in the abstract namespace.
+    #[serde(rename = "abstract")]
+    abstract_name: Option<Var<String>>,
+    /// Whose it must be; the definition's program if not given.
+    process: Option<Program>,
+}
+
+/// What was seen.
+#[derive(Debug, Serialize)]
+pub struct Seen {
+    processes: Vec<u32>,
+    /// Whether it is among the listening sockets, and whether the process holds it.
+    listener: Option<Option<bool>>,
+    /// Why connecting failed, if it did.
+    refused: Option<String>,
+    /// It is not even there.
+    missing: bool,
+}
+
+impl Kind for Socket {
+    const NAME: &'static str = "socket";
+    const ABOUT: &'static str =
+        "the right process listens on a unix socket and a connection to it is taken";
+    const EXAMPLE: &'static str = "\
+[[check]]
+kind = \"socket\"
+path = \"/run/libvirt/virtlogd-sock\"   # or: abstract = \"ISCSIADM_ABSTRACT_NAMESPACE\"
+";
+    type Written = Written;
+    type Seen = Seen;
+
+    fn plan(written: &Written, scene: &Scene<'_>) -> Result<Self, Unplanned> {
+        let address = match (&written.path, &written.abstract_name) {
+            (Some(path), None) => UnixAddress::Path(PathBuf::from(scene.value(path)?)),
+            (None, Some(name)) => UnixAddress::Abstract(scene.value(name)?),
+            _ => return Err(Unplanned::Nothing("expected either `path` or `abstract`".into())),
+        };
+        Ok(Self { address, program: scene.program(written.process.as_ref()) })
+    }
+
+    fn describe(&self) -> String {
+        format!("that {} takes connections", self.shown())
+    }
+
+    fn observe(&self, from: &Vantage, by: Deadline) -> Result<Seen, Blind> {
+        let holders = Holders::find(self.program.as_ref(), from)?;
+        let name = match &self.address {
+            UnixAddress::Path(path) => path.display().to_string(),
+            UnixAddress::Abstract(name) => format!("@{name}"),
+        };
+        let held: Vec<Option<bool>> = from
+            .unix_listeners()?
+            .iter()
+            .filter(|listener| listener.name == name)
+            .map(|listener| holders.hold_inode(listener.inode))
+            .collect();
+        // Several sockets may bear one name: a path that was bound again, or
+        // another container's. What the process holds decides.
+        let listener =
+            [Some(true), None, Some(false)].into_iter().find(|held_by| held.contains(held_by));
+        let mut seen = Seen {
+            processes: holders.pids.iter().map(|pid| pid.get()).collect(),
+            listener,
+            refused: None,
+            missing: false,
+        };
+        if let UnixAddress::Path(path) = &self.address
+            && from.stat(path).is_err_and(|error| error.is_missing())
+        {
+            seen.missing = true;
+            return Ok(seen);
+        }
+        match from.connect_unix(&self.address, by) {
+            Ok(_) => {}
+            // A fixture cannot be dialled; the table of listeners has spoken.
+            Err(DialError::Blind(blind)) if listener.is_none() => return Err(blind),
+            Err(DialError::Blind(_)) => {}
+            Err(error) => seen.refused = Some(error.to_string()),
+        }
+        Ok(seen)
+    }
+
+    fn judge(&self, seen: &Seen) -> Judgement {
+        let name = self.shown();
+        if seen.missing {
+            return Verdict::own_fault(format!("{name} is not there")).into();
+        }
+        if let Some(refused) = &seen.refused {
+            return Verdict::own_fault(format!("{name} does not accept: {refused}")).into();
+        }
+        match (seen.listener, &self.program) {
+            (Some(Some(false)), Some(program)) => {
+                let because = format!("{name} is held by another process than {program}");
+                Verdict::own_fault(because).into()
+            }
+            _ => Judgement::healthy(format!("{name} accepts")),
+        }
+    }
+}
+
+impl Socket {
+    fn shown(&self) -> String {
+        match &self.address {
+            UnixAddress::Path(path) => shown(&path.display().to_string(), 100),
+            UnixAddress::Abstract(name) => format!("@{}", shown(name, 100)),
+        }
+    }
+}

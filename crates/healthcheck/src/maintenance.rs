@@ -1,0 +1,130 @@
+//! Maintenance: while a file says so, `ready` answers no by intention. The
+//! habit is oslo.middleware's `disable_by_file`; the end inside the file is
+//! ours, so that nobody's forgotten file keeps a service out for ever.
+
+use crate::evaluate::Finding;
+use crate::kinds::Judgement;
+use crate::text::shown;
+use crate::verdict::Verdict;
+use serde::Deserialize;
+use std::path::Path;
+use std::time::SystemTime;
+use vantage::{FileError, Vantage};
+
+/// Where the file is, unless somebody says otherwise.
+pub const FILE: &str = "/run/openstack/maintenance";
+
+/// Whether the service is in maintenance.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Maintenance {
+    /// It is not.
+    None,
+    /// It is: `ready` answers no.
+    Active(Finding),
+    /// It was, and the file was left behind; or the file cannot be understood.
+    Stale(Finding),
+}
+
+/// What the file says. All of it may be left out.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    /// When it ends: a date and time with an offset.
+    until: Option<toml::value::Datetime>,
+    /// Why.
+    reason: Option<String>,
+    /// Who said so.
+    by: Option<String>,
+}
+
+impl Maintenance {
+    /// What the file at `path` says now.
+    pub fn look(path: &Path, from: &Vantage) -> Self {
+        let text = match from.read_text(path) {
+            Ok(text) => text,
+            Err(FileError::Missing(_)) => return Self::None,
+            // It is there: somebody meant it, whatever is wrong with it.
+            Err(error) => {
+                return Self::Active(finding(Verdict::degraded(format!(
+                    "in maintenance: {error}"
+                ))));
+            }
+        };
+        let written: Written = match toml::from_str(&text) {
+            Ok(written) => written,
+            Err(error) => {
+                let because = format!(
+                    "in maintenance, and {} cannot be understood: {}",
+                    path.display(),
+                    error.message()
+                );
+                return Self::Active(finding(Verdict::degraded(because)));
+            }
+        };
+        let mut because = "in maintenance".to_owned();
+        if let Some(by) = &written.by {
+            because.push_str(&format!(" by {}", shown(by, 40)));
+        }
+        if let Some(reason) = &written.reason {
+            because.push_str(&format!(": {}", shown(reason, 80)));
+        }
+        let Some(until) = written.until else {
+            because.push_str(", without an end");
+            let finding = finding(Verdict::degraded(because));
+            return Self::Active(Finding {
+                hint: Some(format!("write `until = 2026-01-31T18:00:00Z` into {}", path.display())),
+                ..finding
+            });
+        };
+        let Ok(end) = humantime::parse_rfc3339(&in_utc(&until)) else {
+            because.push_str(&format!(", and its end {until} is no date and time"));
+            return Self::Active(finding(Verdict::degraded(because)));
+        };
+        match end.duration_since(from.now()) {
+            Ok(_) => Self::Active(finding(Verdict::degraded(format!("{because}, until {until}")))),
+            Err(ended) => {
+                let ago = crate::kinds::file::span(ended.duration().as_secs() as i64);
+                let because =
+                    format!("maintenance ended {ago} ago and {} is still there", path.display());
+                Self::Stale(finding(Verdict::degraded(because)))
+            }
+        }
+    }
+
+    /// What to add to the findings.
+    pub fn finding(&self) -> Option<&Finding> {
+        match self {
+            Self::None => None,
+            Self::Active(finding) | Self::Stale(finding) => Some(finding),
+        }
+    }
+}
+
+fn finding(verdict: Verdict) -> Finding {
+    Finding::new("maintenance", Judgement::from(verdict), None)
+}
+
+/// A TOML date and time as RFC 3339 in UTC; one without an offset is taken as
+/// UTC, one without a time as that day's beginning.
+fn in_utc(datetime: &toml::value::Datetime) -> String {
+    let mut utc = *datetime;
+    let minutes = match utc.offset {
+        Some(toml::value::Offset::Custom { minutes }) => i64::from(minutes),
+        _ => 0,
+    };
+    utc.offset = None;
+    let mut text = utc.to_string();
+    if utc.time.is_none() {
+        text.push_str("T00:00:00");
+    }
+    text.push('Z');
+    match humantime::parse_rfc3339(&text) {
+        Ok(local) if minutes != 0 => {
+            let offset = std::time::Duration::from_secs(minutes.unsigned_abs() * 60);
+            let moment: Option<SystemTime> =
+                if minutes > 0 { local.checked_sub(offset) } else { local.checked_add(offset) };
+            moment.map_or(text, |moment| humantime::format_rfc3339_seconds(moment).to_string())
+        }
+        _ => text,
+    }
+}

@@ -1,0 +1,278 @@
+//! A definition and a vantage make a plan: the checks that apply, their values
+//! filled in from the service's own settings, each looked up once.
+
+use crate::definition::{Check, Condition, Definition, FromText, Var, placeholders};
+use crate::kinds::Look;
+use crate::program::Program;
+use crate::settings::{Origin, Settings, Unfound, Value, secret};
+use crate::verdict::Role;
+use std::sync::Arc;
+use std::time::Duration;
+use vantage::{Blind, Port, Vantage};
+
+/// What was asked for, besides the service.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// What the answer is for.
+    pub role: Role,
+    /// Ports that replace the ones the definition names.
+    pub ports: Vec<Port>,
+    /// A word for the definition: `healthcheck nova`, for cron.
+    pub word: Option<String>,
+    /// How long it may take at most.
+    pub deadline: Option<Duration>,
+}
+
+/// What will be looked at.
+pub struct Plan {
+    /// The service.
+    pub service: String,
+    /// How long it may take.
+    pub deadline: Duration,
+    /// What the answer is for.
+    pub role: Role,
+    /// The checks that apply, in the order of the definition.
+    pub checks: Vec<Planned>,
+    /// Those that do not, and why.
+    pub skipped: Vec<Skipped>,
+}
+
+/// A check that applies.
+#[derive(Clone)]
+pub struct Planned {
+    /// What to call it.
+    pub name: String,
+    /// Its kind.
+    pub kind: &'static str,
+    /// How to look, or why that could not be planned.
+    pub look: Result<Arc<dyn Look>, Unplanned>,
+    /// The settings it used.
+    pub used: Vec<Used>,
+}
+
+/// A setting that was used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Used {
+    /// Its name in the definition.
+    pub name: String,
+    /// Its value, without secrets.
+    pub shown: String,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+/// A check that does not apply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    /// What to call it.
+    pub name: String,
+    /// Why not.
+    pub because: String,
+}
+
+/// Why a check cannot be planned: nothing is known of what it would establish.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unplanned {
+    /// A setting is not to be found.
+    #[error(transparent)]
+    Unfound(#[from] Unfound),
+    /// A setting is not what the field needs.
+    #[error("{origin}: {error}")]
+    Malformed {
+        /// Where the value came from.
+        origin: String,
+        /// What was expected and what was found, without secrets.
+        error: String,
+    },
+    /// The container cannot be looked at.
+    #[error(transparent)]
+    Blind(#[from] Blind),
+    /// The definition gives this check nothing to look at.
+    #[error("{0}")]
+    Nothing(String),
+}
+
+/// How long an evaluation takes at most, if nobody says otherwise: beneath
+/// Docker's timeout of 30 s and `HEALTHCHECK_CURL_MAX_TIME`'s default of 10 s.
+pub const DEADLINE: Duration = Duration::from_secs(8);
+
+/// The same for a probe's role: beneath Kubernetes' default `timeoutSeconds`
+/// of 1 s, with room for the runtime to start the command.
+pub const PROBE_DEADLINE: Duration = Duration::from_millis(800);
+
+impl Plan {
+    /// Plans the checks of a definition.
+    pub fn new(definition: &Definition, request: &Request, from: &Vantage) -> Self {
+        let scene = Scene::new(definition, request, from);
+        let mut checks = Vec::new();
+        let mut skipped = Vec::new();
+        for check in &definition.checks {
+            match scene.reason_to_skip(check) {
+                Some(because) => skipped.push(Skipped { name: check.name.clone(), because }),
+                None => checks.push(scene.plan(check)),
+            }
+        }
+        let own = definition.deadline.unwrap_or(DEADLINE);
+        let deadline = request.deadline.unwrap_or(match request.role {
+            Role::Health => own,
+            Role::Live | Role::Ready | Role::Startup => own.min(PROBE_DEADLINE),
+        });
+        let service = definition.service.clone();
+        Self { service, deadline, role: request.role, checks, skipped }
+    }
+}
+
+/// What a kind sees of the world while it is planned.
+pub struct Scene<'a> {
+    definition: &'a Definition,
+    request: &'a Request,
+    from: &'a Vantage,
+    settings: Settings<'a>,
+    used: std::cell::RefCell<Vec<Used>>,
+}
+
+impl<'a> Scene<'a> {
+    fn new(definition: &'a Definition, request: &'a Request, from: &'a Vantage) -> Self {
+        // The oldest process speaks for its workers: it has the command line that was given.
+        let process = definition
+            .process
+            .as_ref()
+            .and_then(|program| program.find(from).ok()?.into_iter().next());
+        let settings = Settings::new(definition, from, process, request.word.as_deref());
+        Self { definition, request, from, settings, used: std::cell::RefCell::default() }
+    }
+
+    /// Where we look from. For the few kinds whose settings are files of their own.
+    pub fn vantage(&self) -> &'a Vantage {
+        self.from
+    }
+
+    /// The ports that were asked for in place of the definition's, if any.
+    pub fn ports_asked_for(&self) -> &'a [Port] {
+        &self.request.ports
+    }
+
+    /// The processes a check is about: its own, else the definition's.
+    pub fn program(&self, own: Option<&Program>) -> Option<Program> {
+        own.or(self.definition.process.as_ref()).cloned()
+    }
+
+    /// The same, for a kind that cannot do without.
+    ///
+    /// # Errors
+    /// Where neither names any.
+    pub fn required_program(&self, own: Option<&Program>) -> Result<Program, Unplanned> {
+        self.program(own).ok_or_else(|| {
+            Unplanned::Nothing(format!(
+                "{}: no `process` says which program is meant",
+                self.definition.file
+            ))
+        })
+    }
+
+    /// A setting by its name.
+    ///
+    /// # Errors
+    /// Where it is not to be found.
+    pub fn setting(&self, name: &str) -> Result<Value, Unplanned> {
+        let value = self.settings.get(name)?;
+        let shown = crate::text::shown(&secret::redact(&value.text), 200);
+        let used = Used { name: name.to_owned(), shown, origin: value.origin.clone() };
+        let mut all = self.used.borrow_mut();
+        if !all.contains(&used) {
+            all.push(used);
+        }
+        Ok(value)
+    }
+
+    /// The text of a value, settings filled in.
+    ///
+    /// # Errors
+    /// Where a setting is not to be found.
+    pub fn text<T: FromText>(&self, var: &Var<T>) -> Result<String, Unplanned> {
+        let mut filled = String::new();
+        let mut from = 0;
+        for (name, span) in placeholders(var.text()) {
+            filled.push_str(&var.text()[from..span.start]);
+            filled.push_str(&self.setting(name)?.text);
+            from = span.end;
+        }
+        filled.push_str(&var.text()[from..]);
+        Ok(filled)
+    }
+
+    /// A value, settings filled in.
+    ///
+    /// # Errors
+    /// Where a setting is not to be found, or is not what the field needs.
+    pub fn value<T: FromText + Clone>(&self, var: &Var<T>) -> Result<T, Unplanned> {
+        if let Some(literal) = var.literal() {
+            return Ok(literal.clone());
+        }
+        let text = self.text(var)?;
+        T::from_text(&text).ok_or_else(|| Unplanned::Malformed {
+            origin: self.origins(var),
+            error: format!(
+                "expected {}, found \"{}\"",
+                T::EXPECTED,
+                crate::text::shown(&secret::redact(&text), 60)
+            ),
+        })
+    }
+
+    /// Where a value's settings came from, for messages.
+    pub fn origins<T: FromText>(&self, var: &Var<T>) -> String {
+        let origins: Vec<_> = placeholders(var.text())
+            .filter_map(|(name, _)| Some(self.settings.get(name).ok()?.origin.to_string()))
+            .collect();
+        if origins.is_empty() { self.definition.file.clone() } else { origins.join(", ") }
+    }
+
+    fn plan(&self, check: &Check) -> Planned {
+        self.used.borrow_mut().clear();
+        let look = check.written.plan(self).map(Arc::from);
+        let used = self.used.take();
+        Planned { name: check.name.clone(), kind: check.kind, look, used }
+    }
+
+    /// Why a check does not apply here, if it does not.
+    fn reason_to_skip(&self, check: &Check) -> Option<String> {
+        let Condition { process, no_process, setting, file, contains } = check.when.as_ref()?;
+        let runs = |program: &Program| program.find(self.from).is_ok_and(|found| !found.is_empty());
+        if let Some(program) = process
+            && !runs(program)
+        {
+            return Some(format!("no {program} runs here"));
+        }
+        if let Some(program) = no_process
+            && runs(program)
+        {
+            return Some(format!("{program} runs here"));
+        }
+        if let Some(name) = setting {
+            match self.setting(name) {
+                Ok(value) if bool::from_text(&value.text) == Some(false) => {
+                    return Some(format!(
+                        "{} is \"{}\"",
+                        value.origin,
+                        crate::text::shown(&value.text, 20)
+                    ));
+                }
+                Ok(_) => {}
+                Err(error) => return Some(error.to_string()),
+            }
+        }
+        if let Some(path) = file {
+            let text = match self.from.read_text(path) {
+                Ok(text) => text,
+                Err(error) => return Some(error.to_string()),
+            };
+            if let Some(wanted) = contains
+                && !text.contains(wanted.as_str())
+            {
+                return Some(format!("{} does not contain \"{wanted}\"", path.display()));
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,112 @@
+//! Which processes are meant: a program by its name, not by whatever happens
+//! to stand on some command line.
+
+use crate::settings::arguments::{is_shell, program};
+use regex_lite::Regex;
+use serde::{Deserialize, Deserializer};
+use std::fmt;
+use vantage::{Blind, Process, Vantage};
+
+/// Which processes are meant.
+#[derive(Debug, Clone)]
+pub struct Program {
+    names: Vec<String>,
+    arguments: Option<Regex>,
+    pattern: Option<Regex>,
+}
+
+impl Program {
+    /// The processes that run one of these programs.
+    pub fn named<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Self {
+        let names = names.into_iter().map(Into::into).collect();
+        Self { names, arguments: None, pattern: None }
+    }
+
+    /// The processes whose whole command line matches an extended regular
+    /// expression: what the predecessors' helpers gave to `pgrep -f`.
+    ///
+    /// # Errors
+    /// Where it is not a regular expression.
+    pub fn pattern(pattern: &str) -> Result<Self, regex_lite::Error> {
+        let pattern = Some(Regex::new(pattern)?);
+        Ok(Self { names: Vec::new(), arguments: None, pattern })
+    }
+
+    /// The names, as written; empty for a pattern.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Whether this process is meant. A shell that was told to run the program
+    /// is not the program, nor is a check that was told to look for it.
+    pub fn matches(&self, process: &Process) -> bool {
+        let Some(name) = program(&process.arguments) else { return false };
+        if let Some(pattern) = &self.pattern {
+            return !is_shell(&process.arguments)
+                && !name.starts_with("healthcheck")
+                && pattern.is_match(&process.arguments.join(" "));
+        }
+        self.names.iter().any(|wanted| wanted == name)
+            && self
+                .arguments
+                .as_ref()
+                .is_none_or(|arguments| arguments.is_match(&process.arguments.join(" ")))
+    }
+
+    /// The processes of a container that are meant.
+    ///
+    /// # Errors
+    /// Blind where its processes cannot be listed.
+    pub fn find<'v>(&self, from: &'v Vantage) -> Result<Vec<&'v Process>, Blind> {
+        Ok(from.processes()?.iter().filter(|process| self.matches(process)).collect())
+    }
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(pattern) = &self.pattern {
+            return write!(f, "/{}/", crate::text::shown(pattern.as_str().trim(), 60));
+        }
+        f.write_str(&crate::text::either(&self.names))?;
+        match &self.arguments {
+            Some(arguments) => write!(f, " with arguments /{arguments}/"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// As definitions write it: a name, several, or a table.
+impl<'de> Deserialize<'de> for Program {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(
+            untagged,
+            expecting = "expected a program's name, a list of names, or a table with `name` and `arguments`"
+        )]
+        enum Written {
+            One(String),
+            Several(Vec<String>),
+            #[serde(rename_all = "kebab-case")]
+            Table(Table),
+        }
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Table {
+            name: crate::definition::OneOrMany<String>,
+            arguments: Option<String>,
+        }
+        let (names, arguments) = match Written::deserialize(from)? {
+            Written::One(name) => (vec![name], None),
+            Written::Several(names) => (names, None),
+            Written::Table(table) => (table.name.into_vec(), table.arguments),
+        };
+        if names.is_empty() || names.iter().any(String::is_empty) {
+            return Err(serde::de::Error::custom("expected a program's name, found nothing"));
+        }
+        let arguments = arguments.as_deref().map(Regex::new).transpose();
+        let arguments = arguments.map_err(|error| {
+            serde::de::Error::custom(format!("expected a regular expression: {error}"))
+        })?;
+        Ok(Self { names, arguments, pattern: None })
+    }
+}
