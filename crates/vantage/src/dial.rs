@@ -1,6 +1,10 @@
 //! Connections of ours, made from the container's network namespace and under
 //! one deadline: names resolved as the container would, TCP, unix sockets.
 
+mod dns;
+mod hosts;
+mod resolv_conf;
+mod resolve;
 mod stream;
 
 pub use stream::Stream;
@@ -12,7 +16,7 @@ use rustix::event::PollFlags;
 use rustix::io::Errno;
 use rustix::net::addr::SocketAddrArg;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -82,16 +86,6 @@ impl DialError {
 }
 
 impl Vantage {
-    /// The addresses a name has for the container: literal addresses, its
-    /// `/etc/hosts`, then its `/etc/resolv.conf`'s servers.
-    ///
-    /// # Errors
-    /// Where the name is unknown, or no server answers by the deadline.
-    pub fn resolve(&self, name: &str, by: Deadline) -> Result<Vec<IpAddr>, DialError> {
-        let _ = (name, by);
-        Err(Blind::new("resolve", Obstacle::NotFromHere("not built yet")).into())
-    }
-
     /// A TCP connection to an address.
     ///
     /// # Errors

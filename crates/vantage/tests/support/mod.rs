@@ -1,6 +1,7 @@
 //! What the tests share: a network namespace to look into from outside.
 
-#![allow(dead_code, reason = "each test file uses its own part of this")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+#![allow(dead_code, clippy::allow_attributes, reason = "each test file uses its own part of this")]
 
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
@@ -40,12 +41,25 @@ pub(crate) struct Netns {
 impl Netns {
     /// `None`, and it says so, where we are not root.
     pub(crate) fn new() -> Option<Self> {
+        Self::with_etc(&[])
+    }
+
+    /// The same with these files, by name and content, and no others in its `/etc`.
+    pub(crate) fn with_etc(files: &[(&str, &str)]) -> Option<Self> {
         if !rustix::process::geteuid().is_root() {
             eprintln!("SKIPPED: a network namespace takes root");
             return None;
         }
+        let etc = tempfile::tempdir().unwrap();
+        for (name, content) in files {
+            std::fs::write(etc.path().join(name), content).unwrap();
+        }
+        let script = match files {
+            [] => "echo ready; exec sleep 1000",
+            _ => "set -e; mount -t tmpfs none /etc; cp -r $0/. /etc; echo ready; exec sleep 1000",
+        };
         let mut child = Command::new("unshare")
-            .args(["--net", "sh", "-c", "echo ready; exec sleep 1000"])
+            .args(["--net", "--mount", "sh", "-c", script, etc.path().to_str().unwrap()])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
