@@ -94,7 +94,7 @@ impl Engine {
 
     /// Like [`Self::ask`], but also when the run was interrupted: for cleaning up.
     pub(crate) fn ask_regardless(&self, args: &[&str]) -> Result<String> {
-        let said = self.docker().args(args).output_regardless()?;
+        let said = self.docker().uninterrupted().args(args).output(&self.interrupt)?;
         Ok(String::from_utf8_lossy(&said).trim().to_owned())
     }
 

@@ -65,7 +65,7 @@ fn build_one(
         .docker()
         .limit(BUILD_LIMIT)
         // The machine's own network: where it reaches its package archive, so does the build.
-        .args(["build", "--network=host", "--label", LABEL])
+        .args(["build", "--force-rm", "--network=host", "--label", LABEL])
         .args(["--build-arg", &format!("BASE={base}"), "--tag", &image.tag(), "--file"])
         .args([context.join("Containerfile"), context])
         .logged(&session.interrupt, &session.log(&format!("image {}", image.0)))

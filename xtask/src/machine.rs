@@ -62,7 +62,9 @@ pub(crate) fn install(session: &Session, packages: &[&str]) -> Result<()> {
     }
     let step = session.progress.start(format!("install {wanted}"));
     let apt = || {
-        let apt = Program::new("apt-get").args(["-q", "-o", "DPkg::Lock::Timeout=120"]);
+        // Stopped halfway, it would leave packages for a person to repair.
+        let apt =
+            Program::new("apt-get").uninterrupted().args(["-q", "-o", "DPkg::Lock::Timeout=120"]);
         apt.limit(INSTALL_LIMIT).env("DEBIAN_FRONTEND", "noninteractive")
     };
     // Package lists may be absent or old: fetch them first, and let the installation judge.

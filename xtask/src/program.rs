@@ -16,7 +16,8 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use crate::interrupt::Interrupt;
 
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-const GRACE: Duration = Duration::from_secs(5);
+/// Long enough for a program to remove what it has made.
+const GRACE: Duration = Duration::from_secs(15);
 const TAIL_LINES: usize = 15;
 
 /// A program about to be run.
@@ -24,6 +25,13 @@ const TAIL_LINES: usize = 15;
 pub(crate) struct Program {
     command: Command,
     limit: Duration,
+    on_interrupt: OnInterrupt,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OnInterrupt {
+    End,
+    GoOn,
 }
 
 impl Program {
@@ -32,7 +40,7 @@ impl Program {
         let mut command = Command::new(name);
         // Its own process group: a Ctrl-C at the terminal reaches us alone, and we end it.
         command.stdin(Stdio::null()).process_group(0);
-        Self { command, limit: Duration::from_secs(60) }
+        Self { command, limit: Duration::from_secs(60), on_interrupt: OnInterrupt::End }
     }
 
     /// Adds arguments.
@@ -65,11 +73,17 @@ impl Program {
         self
     }
 
+    /// Runs on when the run is interrupted: for cleaning up, and for what must not stop halfway.
+    pub(crate) fn uninterrupted(mut self) -> Self {
+        self.on_interrupt = OnInterrupt::GoOn;
+        self
+    }
+
     /// Runs with standard output and error in the file `log`, which an error quotes the end of.
     pub(crate) fn logged(mut self, interrupt: &Interrupt, log: &Path) -> Result<()> {
         let (out, err) = open_log(log)?;
         self.command.stdout(out).stderr(err);
-        let (status, what) = self.finish(Some(interrupt))?;
+        let (status, what) = self.finish(interrupt)?;
         ensure_success(status, &what, || tail_of(log))
     }
 
@@ -77,33 +91,31 @@ impl Program {
     pub(crate) fn output_logged(mut self, interrupt: &Interrupt, log: &Path) -> Result<Vec<u8>> {
         let (_, err) = open_log(log)?;
         self.command.stdout(Stdio::piped()).stderr(err);
-        let (status, what, out, _) = self.collect(Some(interrupt))?;
+        let (status, what, out, _) = self.collect(interrupt)?;
         ensure_success(status, &what, || tail_of(log))?;
         Ok(out)
     }
 
     /// Runs and returns standard output; an error quotes the end of standard error.
-    pub(crate) fn output(self, interrupt: &Interrupt) -> Result<Vec<u8>> {
-        self.captured(Some(interrupt))
-    }
-
-    /// Like [`Self::output`], but also runs to its end when the run was interrupted: for cleaning up.
-    pub(crate) fn output_regardless(self) -> Result<Vec<u8>> {
-        self.captured(None)
+    pub(crate) fn output(mut self, interrupt: &Interrupt) -> Result<Vec<u8>> {
+        self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let (status, what, out, err) = self.collect(interrupt)?;
+        ensure_success(status, &what, || tail(&err))?;
+        Ok(out)
     }
 
     /// Runs and returns the exit status, whatever it is, with standard output; an error is left for
     /// a program that could not be run or did not end by itself.
     pub(crate) fn exit_status(mut self, interrupt: &Interrupt) -> Result<(i32, String)> {
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let (status, what, out, _) = self.collect(Some(interrupt))?;
+        let (status, what, out, _) = self.collect(interrupt)?;
         let code = status.code().with_context(|| format!("{what}: {status}"))?;
         Ok((code, String::from_utf8_lossy(&out).trim_end().to_owned()))
     }
 
     /// Runs with our own standard output and error.
     pub(crate) fn in_the_open(self, interrupt: &Interrupt) -> Result<()> {
-        let (status, what) = self.finish(Some(interrupt))?;
+        let (status, what) = self.finish(interrupt)?;
         ensure_success(status, &what, String::new)
     }
 
@@ -114,30 +126,40 @@ impl Program {
         self.spawn()
     }
 
-    fn captured(mut self, interrupt: Option<&Interrupt>) -> Result<Vec<u8>> {
-        self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let (status, what, out, err) = self.collect(interrupt)?;
-        ensure_success(status, &what, || tail(&err))?;
-        Ok(out)
-    }
-
-    fn collect(
-        mut self,
-        interrupt: Option<&Interrupt>,
-    ) -> Result<(ExitStatus, String, Vec<u8>, Vec<u8>)> {
+    fn collect(mut self, interrupt: &Interrupt) -> Result<(ExitStatus, String, Vec<u8>, Vec<u8>)> {
         let what = self.what();
         let mut child = self.spawn()?;
         let out = child.stdout.take().map(drain);
         let err = child.stderr.take().map(drain);
-        let status = wait(&mut child, self.limit, interrupt).with_context(|| what.clone())?;
+        let status = self.wait(&mut child, interrupt).with_context(|| what.clone())?;
         Ok((status, what, gather(out)?, gather(err)?))
     }
 
-    fn finish(mut self, interrupt: Option<&Interrupt>) -> Result<(ExitStatus, String)> {
+    fn finish(mut self, interrupt: &Interrupt) -> Result<(ExitStatus, String)> {
         let what = self.what();
         let mut child = self.spawn()?;
-        let status = wait(&mut child, self.limit, interrupt).with_context(|| what.clone())?;
+        let status = self.wait(&mut child, interrupt).with_context(|| what.clone())?;
         Ok((status, what))
+    }
+
+    fn wait(&self, child: &mut Child, interrupt: &Interrupt) -> Result<ExitStatus> {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = child.try_wait()? {
+                return Ok(status);
+            }
+            if self.on_interrupt == OnInterrupt::End
+                && let Err(interrupted) = interrupt.check()
+            {
+                end(child, GRACE);
+                return Err(interrupted);
+            }
+            if started.elapsed() > self.limit {
+                end(child, GRACE);
+                bail!("ended by us: not done after {} s", self.limit.as_secs_f32());
+            }
+            thread::sleep(LOOK_EVERY);
+        }
     }
 
     fn spawn(&mut self) -> Result<Child> {
@@ -176,24 +198,6 @@ pub(crate) fn end(child: &mut Child, grace: Duration) {
 fn signal(child: &Child, signal: Signal) {
     if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
         let _gone_already = kill_process_group(group, signal);
-    }
-}
-
-fn wait(child: &mut Child, limit: Duration, interrupt: Option<&Interrupt>) -> Result<ExitStatus> {
-    let started = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(status);
-        }
-        if let Some(Err(interrupted)) = interrupt.map(Interrupt::check) {
-            end(child, GRACE);
-            return Err(interrupted);
-        }
-        if started.elapsed() > limit {
-            end(child, GRACE);
-            bail!("ended by us: not done after {} s", limit.as_secs());
-        }
-        thread::sleep(LOOK_EVERY);
     }
 }
 
@@ -240,13 +244,14 @@ fn tail(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Program, tail};
+    use crate::interrupt::Interrupt;
     use std::time::Duration;
 
     #[test]
     fn a_failure_names_the_program_its_status_and_its_last_words() {
         let failed = Program::new("sh")
             .args(["-c", "echo first >&2; echo last >&2; exit 3"])
-            .output_regardless();
+            .output(&Interrupt::listen().unwrap());
         let message = format!("{:#}", failed.unwrap_err());
         assert!(message.starts_with("sh -c"), "{message}");
         assert!(message.contains("exit status: 3\n  | first\n  | last"), "{message}");
@@ -257,14 +262,14 @@ mod tests {
         let failed = Program::new("sh")
             .args(["-c", "sleep 1000 & wait"])
             .limit(Duration::from_millis(100))
-            .output_regardless();
+            .output(&Interrupt::listen().unwrap());
         // The child holds the pipe open: were it left, this would not return.
         assert!(format!("{:#}", failed.unwrap_err()).contains("not done after"));
     }
 
     #[test]
     fn a_missing_program_is_named() {
-        let failed = Program::new("no-such-program-here").output_regardless();
+        let failed = Program::new("no-such-program-here").output(&Interrupt::listen().unwrap());
         assert!(
             format!("{:#}", failed.unwrap_err()).starts_with("cannot run no-such-program-here")
         );

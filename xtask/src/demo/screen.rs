@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::lab::{Health, Service, Standing};
 use crate::progress::{Hue, Terminal, put};
 
-const MARGIN: usize = 41;
+const MARGIN: usize = 39;
 const NARROWEST: usize = 30;
 
 /// Shows the same containers again and again.
