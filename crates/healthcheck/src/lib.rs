@@ -4,6 +4,8 @@
 //! This crate touches neither files nor sockets nor clocks of its own: it looks
 //! through a [`vantage::Vantage`].
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods))]
+
 pub mod definition; // what an author wrote, and its mistakes
 pub mod catalog; // the definitions that come with us, and those of the image
 pub mod program; // which processes are meant
