@@ -33,6 +33,13 @@ impl Deadline {
         self.min(Self::after(limit))
     }
 
+    /// A moment before this one: `margin` before, but no more than a tenth of
+    /// the time that is left.
+    pub(crate) fn earlier_by(self, margin: Duration) -> Self {
+        let margin = margin.min(self.remaining() / 10);
+        Self(self.0.checked_sub(margin).unwrap_or(self.0))
+    }
+
     /// Waits until a descriptor is ready for one of `events`, or has an error
     /// to tell; `ETIMEDOUT` once the deadline has passed.
     pub(crate) fn wait_for(self, fd: BorrowedFd<'_>, events: PollFlags) -> Result<(), Errno> {
