@@ -253,15 +253,20 @@ impl<'a> Settings<'a> {
             let arguments = self.process.map_or(&[][..], |process| &process.arguments);
             let program = arguments::program(arguments).unwrap_or(&self.definition.service);
             let project = self.definition.project.as_deref().unwrap_or(&self.definition.service);
-            let sources = OsloSources::of(project, program, arguments, self.from);
+            // Of another user's process the environment stays unknown; the files do not.
+            let environment = self.process.map(|process| self.from.environment(process.pid));
+            let environment = environment.and_then(Result::ok).unwrap_or_default();
+            let sources =
+                OsloSources::of_process(project, program, arguments, &environment, self.from);
             OsloConfig::load(&sources, self.from)
         });
         match config.get(group, name) {
             Ok(Some(found)) => {
-                let origin = Origin::File {
-                    option: format!("[{group}] {name}"),
-                    file: found.file,
-                    line: found.line,
+                let origin = match found.origin {
+                    oslo::Origin::File { path: file, line } => {
+                        Origin::File { option: format!("[{group}] {name}"), file, line }
+                    }
+                    oslo::Origin::Variable(name) => Origin::Environment(name),
                 };
                 Some(Value { text: found.text, origin })
             }
