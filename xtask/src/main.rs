@@ -5,6 +5,7 @@
 mod base_image;
 mod demo;
 mod engine;
+mod generate;
 mod images;
 mod interrupt;
 mod lab;
@@ -15,6 +16,7 @@ mod program;
 mod progress;
 mod session;
 mod test;
+mod tidy;
 
 use std::process::ExitCode;
 
@@ -30,15 +32,19 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Demo(demo::Args),
+    Generate(generate::Args),
     Probe(probe::Args),
     Test(test::Args),
+    Tidy(tidy::Args),
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Demo(args) => demo::run(&args),
+        Command::Generate(args) => generate::run(&args),
         Command::Probe(args) => probe::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Tidy(args) => tidy::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -9,7 +9,7 @@ use crate::engine::{Afterwards, Engine};
 use crate::images::Image;
 use crate::program::Program;
 use crate::session::Session;
-use crate::{base_image, images, policy, probe};
+use crate::{base_image, generate, images, policy, probe, tidy};
 
 const STEP_LIMIT: Duration = Duration::from_secs(25 * 60);
 /// The package whose tests need a container engine, and so the environment prepared here.
@@ -41,6 +41,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     step("format", cargo(&session, &["fmt", "--all", "--check"]))?;
     let lints = ["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"];
     step("lints", cargo(&session, &lints))?;
+    step("tidiness", tidy::check(session.root()))?;
+    step("generated pages", generate::write(true))?;
     step("dependency policy", policy::check(&session))?;
     let tests = ["test", "--locked", "--workspace", "--exclude", CONTAINER_TESTS, "--no-fail-fast"];
     step("tests", cargo(&session, &tests))?;

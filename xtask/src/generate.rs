@@ -1,0 +1,60 @@
+//! `cargo xtask generate`: the reference pages, made from the lists the code
+//! itself reads. `--check` writes nothing and fails where a page is stale.
+
+mod kinds;
+mod services;
+
+use crate::tidy::workspace_root;
+use anyhow::{Context, Result, bail};
+use std::fs;
+
+/// Write docs/reference from the code
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// Write nothing; fail where a page is not what the code says
+    #[arg(long)]
+    check: bool,
+}
+
+/// What a page says, as Markdown.
+type Render = fn() -> Result<String>;
+
+/// Every generated page.
+const PAGES: &[(&str, Render)] =
+    &[("docs/reference/kinds.md", kinds::page), ("docs/reference/services.md", services::page)];
+
+/// The first line of every page.
+pub(crate) const NOTICE: &str =
+    "<!-- Made by `cargo xtask generate` from the code. Edits here are lost. -->\n\n";
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    write(args.check)
+}
+
+/// Writes the pages, or only checks them.
+pub(crate) fn write(check: bool) -> Result<()> {
+    let root = workspace_root()?;
+    let mut stale = Vec::new();
+    for (path, render) in PAGES {
+        let wanted =
+            format!("{NOTICE}{}", render().with_context(|| format!("cannot make {path}"))?);
+        let file = root.join(path);
+        if fs::read_to_string(&file).is_ok_and(|found| found == wanted) {
+            continue;
+        }
+        if check {
+            stale.push(*path);
+            continue;
+        }
+        if let Some(folder) = file.parent() {
+            fs::create_dir_all(folder)
+                .with_context(|| format!("cannot make {}", folder.display()))?;
+        }
+        fs::write(&file, wanted).with_context(|| format!("cannot write {path}"))?;
+        println!("{path}");
+    }
+    if !stale.is_empty() {
+        bail!("{} not what the code says: run `cargo xtask generate`", stale.join(", "));
+    }
+    Ok(())
+}
