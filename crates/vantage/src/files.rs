@@ -160,6 +160,22 @@ impl Vantage {
         self.stat_handle(&self.locate(path)?, path)
     }
 
+    /// Where a symbolic link points, as written; `None` for anything else. What
+    /// leads to the link is resolved beneath the root, the link itself is not followed.
+    ///
+    /// # Errors
+    /// Where it is missing or forbidden.
+    pub fn read_link(&self, path: &Path) -> Result<Option<PathBuf>, FileError> {
+        let failed = |errno| FileError::errno(path, errno);
+        let handle = self.handle(path, OFlags::NOFOLLOW).map_err(failed)?;
+        match rustix::fs::readlinkat(&handle, "", Vec::new()) {
+            Ok(target) => Ok(Some(PathBuf::from(OsString::from_vec(target.into_bytes())))),
+            // An empty path and no link: EINVAL, or ENOENT.
+            Err(Errno::INVAL | Errno::NOENT) => Ok(None),
+            Err(errno) => Err(failed(errno)),
+        }
+    }
+
     /// The names in a directory, sorted; at most 10,000 of them.
     ///
     /// # Errors
@@ -181,17 +197,20 @@ impl Vantage {
     /// A handle on what a path leads to, links resolved beneath the root. It
     /// can be examined; nothing has been opened yet.
     pub(crate) fn locate(&self, path: &Path) -> Result<OwnedFd, FileError> {
-        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        self.handle(path, OFlags::empty()).map_err(|errno| FileError::errno(path, errno))
+    }
+
+    fn handle(&self, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+        let flags = flags | OFlags::PATH | OFlags::CLOEXEC;
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        let located = match rustix::fs::openat2(&self.root, path, flags, Mode::empty(), resolve) {
+        match rustix::fs::openat2(&self.root, path, flags, Mode::empty(), resolve) {
             // Before Linux 5.6, or refused by an old seccomp profile. Inside, the
             // root is our own and a plain open means the same.
             Err(Errno::NOSYS | Errno::PERM) if *self.place() == Place::Inside => {
                 rustix::fs::openat(&self.root, path, flags, Mode::empty())
             }
             other => other,
-        };
-        located.map_err(|errno| FileError::errno(path, errno))
+        }
     }
 
     /// Opens for reading what [`Vantage::locate`] found and [`Vantage::stat`] allowed.
