@@ -3,6 +3,7 @@
 //! A doorbell: one line per command here, and one file per command beside it.
 
 mod base_image;
+mod bench;
 mod demo;
 mod engine;
 mod generate;
@@ -10,6 +11,7 @@ mod images;
 mod interrupt;
 mod lab;
 mod machine;
+mod peers;
 mod policy;
 mod probe;
 mod program;
@@ -31,6 +33,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Bench(bench::Args),
     Demo(demo::Args),
     Generate(generate::Args),
     Probe(probe::Args),
@@ -40,6 +43,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
+        Command::Bench(args) => bench::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Probe(args) => probe::run(&args),

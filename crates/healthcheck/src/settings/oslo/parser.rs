@@ -117,7 +117,9 @@ impl Parser {
             match self.assignments.last_mut() {
                 Some(last) if self.open => last.value.end = start + line.len(),
                 _ => {
-                    return Err("expected an option above, which this indented line would continue");
+                    return Err(
+                        "expected an option above, which this indented line would continue",
+                    );
                 }
             }
         } else if let Some(section) = line.strip_prefix('[') {

@@ -1,0 +1,178 @@
+//! `cargo xtask bench`: what our checks cost beside the predecessors', all in
+//! one run and interleaved, as ratios. Written to docs/performance.md.
+
+mod cost;
+mod service;
+mod stage;
+
+use crate::session::Session;
+use crate::{machine, peers, probe};
+use anyhow::{Context, Result, bail};
+use cost::Cost;
+use service::Part;
+use stage::{Places, Stage};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Measure what checks cost, ours beside the predecessors'
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// How often each command is run; the median counts
+    #[arg(long, default_value_t = 41)]
+    rounds: usize,
+    /// Do not write docs/performance.md
+    #[arg(long)]
+    dry_run: bool,
+    #[arg(long, hide = true)]
+    stage: Option<Stage>,
+    #[arg(long, hide = true)]
+    play: Option<Part>,
+    #[command(flatten)]
+    places: Places,
+    #[arg(hide = true, last = true)]
+    ignored: Vec<String>,
+}
+
+/// What the machine must have: the predecessors' scripts need the rest.
+const PACKAGES: [&str; 9] = [
+    "curl",
+    "gawk",
+    "gcc",
+    "iproute2",
+    "libc6-dev",
+    "lsof",
+    "monitoring-plugins-basic",
+    "procps",
+    "python3-pip",
+];
+
+/// A row of the table: who is measured, against whom, and what we aim at.
+struct Goal {
+    row: &'static str,
+    what: &'static str,
+    peer: &'static str,
+    /// How many times cheaper than the peer; for start-up, how many times dearer at most.
+    at_least: f64,
+}
+
+const GOALS: &[Goal] = &[
+    Goal { row: "start-up", what: "start-up", peer: "static true", at_least: 1.0 / 1.15 },
+    Goal {
+        row: "port",
+        what: "port check, in a container of its own",
+        peer: "tripleo",
+        at_least: 12.0,
+    },
+    Goal {
+        row: "port",
+        what: "port check, in a container of its own",
+        peer: "kolla",
+        at_least: 8.0,
+    },
+    Goal {
+        row: "crowd port",
+        what: "port check, beside 50,000 sockets",
+        peer: "tripleo",
+        at_least: 15.0,
+    },
+    Goal {
+        row: "crowd port",
+        what: "port check, beside 50,000 sockets",
+        peer: "kolla",
+        at_least: 80.0,
+    },
+    Goal { row: "listen", what: "who listens on a port", peer: "kolla", at_least: 8.0 },
+    Goal { row: "http", what: "HTTP request", peer: "tripleo", at_least: 8.0 },
+    Goal { row: "http", what: "HTTP request", peer: "kolla", at_least: 6.0 },
+    Goal { row: "http", what: "HTTP request", peer: "check_http", at_least: 2.0 },
+    Goal {
+        row: "definition",
+        what: "nova-compute's whole definition",
+        peer: "start-up: ours",
+        at_least: 0.5,
+    },
+];
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    if let Some(part) = args.play {
+        return service::play(part);
+    }
+    if let Some(stage) = args.stage {
+        return stage::perform(stage, &args.places, args.rounds);
+    }
+    if !machine::is_root() {
+        bail!("expected to be root: the bench makes namespaces of its own");
+    }
+    let session = Session::begin()?;
+    machine::install(&session, &PACKAGES)?;
+    let peers = peers::fetch(&session)?;
+    let step = session.progress.start("static probe");
+    let built = probe::build_probe(&session)?;
+    step.done(&built.describe());
+    let floor = static_true(&session)?;
+    let places = Places::new(&built.path, &floor, &peers.tripleo, &peers.kolla);
+    let mut costs = Vec::new();
+    for (stage, prefix) in [(Stage::Container, ""), (Stage::Crowd, "crowd ")] {
+        let step = session.progress.start(format!("measuring: {stage:?}"));
+        let measured = stage::measure_on(&session, stage, &places, args.rounds)?;
+        costs.extend(
+            measured
+                .into_iter()
+                .map(|cost| Cost { name: format!("{prefix}{}", cost.name), ..cost }),
+        );
+        step.done(&format!("{} rounds", args.rounds));
+    }
+    let page = page(&costs, &built, args.rounds)?;
+    println!("{page}");
+    if !args.dry_run {
+        let file = session.root().join("docs/performance.md");
+        fs::write(&file, page).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(())
+}
+
+/// The least a process can cost here: a static C program that does nothing.
+fn static_true(session: &Session) -> Result<PathBuf> {
+    let source = session.work("true.c");
+    let binary = session.work("true");
+    fs::write(&source, "int main(void) { return 0; }\n")?;
+    let (from, to): (&Path, &Path) = (&source, &binary);
+    crate::program::Program::new("cc")
+        .args(["-O2", "-static", "-o"])
+        .args([to.as_os_str(), from.as_os_str()])
+        .logged(&session.interrupt, &session.log("static true"))?;
+    Ok(binary)
+}
+
+fn page(costs: &[Cost], built: &probe::Built, rounds: usize) -> Result<String> {
+    let find = |name: &str| costs.iter().find(|cost| cost.name == name);
+    let mut page = format!(
+        "# What a check costs\n\nMade by `cargo xtask bench`: medians of {rounds} runs, all commands in turn, CPU of the whole \
+         process tree. Trust the ratios; the milliseconds are this machine's. The probe: {}.\n\n\
+         | check | ours, ms | peer | peer, ms | ratio | goal |\n|---|---|---|---|---|---|\n",
+        built.describe()
+    );
+    for goal in GOALS {
+        let ours = find(&format!("{}: ours", goal.row));
+        let theirs = find(&format!("{}: {}", goal.row, goal.peer)).or_else(|| find(goal.peer));
+        let (Some(ours), Some(theirs)) = (ours, theirs) else { continue };
+        let ratio = theirs.cpu_ms / ours.cpu_ms;
+        let (ratio_text, goal_text) = if goal.at_least < 1.0 {
+            (format!("{:.2} × its cost", 1.0 / ratio), format!("≤ {:.2} ×", 1.0 / goal.at_least))
+        } else {
+            (format!("{ratio:.1} × cheaper"), format!("≥ {:.0} ×", goal.at_least))
+        };
+        let met = if ratio >= goal.at_least { "" } else { " (missed)" };
+        writeln!(
+            page,
+            "| {} | {:.2} | {} | {:.2} | {ratio_text} | {goal_text}{met} |",
+            goal.what, ours.cpu_ms, goal.peer, theirs.cpu_ms
+        )?;
+    }
+    page.push_str("\n| command | CPU, ms | peak memory, kB |\n|---|---|---|\n");
+    for cost in costs {
+        writeln!(page, "| {} | {:.2} | {} |", cost.name, cost.cpu_ms, cost.peak_kb)?;
+    }
+    Ok(page)
+}
