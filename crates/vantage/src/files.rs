@@ -2,13 +2,18 @@
 //! Links stay beneath the root, FIFOs and devices are never opened, sizes are
 //! capped.
 
-use crate::blind::describe;
+mod content;
+mod error;
+mod walk;
+
+pub(crate) use content::{Extent, directory_names, read_up_to, subdirectory_names};
+pub use error::{FileError, FileKind};
+
 use crate::{Place, Vantage};
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, ResolveFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 use std::ffi::OsString;
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -18,95 +23,6 @@ pub const MAX_FILE: usize = 4 << 20;
 
 /// The most names that are taken from one directory.
 const MAX_NAMES: usize = 10_000;
-
-/// Why a file could not be had.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum FileError {
-    /// There is no such file.
-    #[error("{0}: no such file")]
-    Missing(PathBuf),
-    /// It is there and we may not look.
-    #[error("{0}: permission denied")]
-    Forbidden(PathBuf),
-    /// It is something else than was asked for.
-    #[error("{path}: expected {expected}, found {found}")]
-    WrongKind {
-        /// The path as asked for.
-        path: PathBuf,
-        /// What was asked for.
-        expected: FileKind,
-        /// What is there.
-        found: FileKind,
-    },
-    /// It is larger than [`MAX_FILE`].
-    #[error("{path}: expected at most {MAX_FILE} bytes, found more")]
-    TooLarge {
-        /// The path as asked for.
-        path: PathBuf,
-    },
-    /// It is not text.
-    #[error("{path}: expected UTF-8, found another byte at offset {offset}")]
-    NotText {
-        /// The path as asked for.
-        path: PathBuf,
-        /// Where the first such byte is.
-        offset: usize,
-    },
-    /// Anything else, in the kernel's words.
-    #[error("{path}: {cause}")]
-    Other {
-        /// The path as asked for.
-        path: PathBuf,
-        /// The kernel's words.
-        cause: String,
-    },
-}
-
-impl FileError {
-    fn errno(path: &Path, errno: Errno) -> Self {
-        let path = path.to_owned();
-        match errno {
-            Errno::NOENT | Errno::NOTDIR => Self::Missing(path),
-            Errno::ACCESS | Errno::PERM => Self::Forbidden(path),
-            other => Self::Other { path, cause: describe(other) },
-        }
-    }
-
-    /// Whether the file is simply not there.
-    pub fn is_missing(&self) -> bool {
-        matches!(self, Self::Missing(_))
-    }
-}
-
-/// What a path leads to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FileKind {
-    /// A regular file.
-    File,
-    /// A directory.
-    Directory,
-    /// A unix socket.
-    Socket,
-    /// A FIFO.
-    Fifo,
-    /// A block or character device.
-    Device,
-    /// Anything else.
-    Other,
-}
-
-impl std::fmt::Display for FileKind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::File => "a file",
-            Self::Directory => "a directory",
-            Self::Socket => "a socket",
-            Self::Fifo => "a FIFO",
-            Self::Device => "a device",
-            Self::Other => "something else",
-        })
-    }
-}
 
 /// What is known of a file without opening it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,10 +51,15 @@ impl Vantage {
             return Err(FileError::TooLarge { path: path.to_owned() });
         }
         let file = self.reopen(&handle, path, OFlags::RDONLY)?;
-        // Files in /proc and /sys say 0 and have content all the same.
-        read_capped(&file, stat.size.max(4096) as usize, MAX_FILE)
-            .map_err(|errno| FileError::errno(path, errno))?
-            .ok_or_else(|| FileError::TooLarge { path: path.to_owned() })
+        // Files in /proc and /sys say 0 and have content all the same; and a file
+        // may grow while it is read.
+        let expected = (stat.size as usize + 1).max(4096);
+        let content = read_up_to(&file, expected, MAX_FILE + 1, Extent::ToEnd)
+            .map_err(|errno| FileError::errno(path, errno))?;
+        match content.len() <= MAX_FILE {
+            true => Ok(content),
+            false => Err(FileError::TooLarge { path: path.to_owned() }),
+        }
     }
 
     /// The same, as text.
@@ -167,7 +88,7 @@ impl Vantage {
     /// Where it is missing or forbidden.
     pub fn read_link(&self, path: &Path) -> Result<Option<PathBuf>, FileError> {
         let failed = |errno| FileError::errno(path, errno);
-        let handle = self.handle(path, OFlags::NOFOLLOW).map_err(failed)?;
+        let handle = self.handle(path, walk::Last::Itself).map_err(failed)?;
         match rustix::fs::readlinkat(&handle, "", Vec::new()) {
             Ok(target) => Ok(Some(PathBuf::from(OsString::from_vec(target.into_bytes())))),
             // An empty path and no link: EINVAL, or ENOENT.
@@ -176,10 +97,10 @@ impl Vantage {
         }
     }
 
-    /// The names in a directory, sorted; at most 10,000 of them.
+    /// The names in a directory, sorted.
     ///
     /// # Errors
-    /// Where it is missing, forbidden or not a directory.
+    /// Where it is missing, forbidden or not a directory, or has more than 10,000 names.
     pub fn names(&self, path: &Path) -> Result<Vec<OsString>, FileError> {
         let handle = self.locate(path)?;
         let stat = self.stat_handle(&handle, path)?;
@@ -188,8 +109,12 @@ impl Vantage {
             return Err(FileError::WrongKind { path, expected, found });
         }
         let directory = self.reopen(&handle, path, OFlags::RDONLY | OFlags::DIRECTORY)?;
-        let mut names = directory_names(&directory, MAX_NAMES)
+        let mut names = directory_names(&directory, MAX_NAMES + 1)
             .map_err(|errno| FileError::errno(path, errno))?;
+        if names.len() > MAX_NAMES {
+            let cause = format!("expected at most {MAX_NAMES} names, found more");
+            return Err(FileError::Other { path: path.to_owned(), cause });
+        }
         names.sort();
         Ok(names)
     }
@@ -197,18 +122,24 @@ impl Vantage {
     /// A handle on what a path leads to, links resolved beneath the root. It
     /// can be examined; nothing has been opened yet.
     pub(crate) fn locate(&self, path: &Path) -> Result<OwnedFd, FileError> {
-        self.handle(path, OFlags::empty()).map_err(|errno| FileError::errno(path, errno))
+        self.handle(path, walk::Last::Followed).map_err(|errno| FileError::errno(path, errno))
     }
 
-    fn handle(&self, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
-        let flags = flags | OFlags::PATH | OFlags::CLOEXEC;
+    fn handle(&self, path: &Path, last: walk::Last) -> Result<OwnedFd, Errno> {
+        let flags = match last {
+            walk::Last::Followed => OFlags::PATH | OFlags::CLOEXEC,
+            walk::Last::Itself => OFlags::PATH | OFlags::CLOEXEC | OFlags::NOFOLLOW,
+        };
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
         match rustix::fs::openat2(&self.root, path, flags, Mode::empty(), resolve) {
             // Before Linux 5.6, or refused by an old seccomp profile. Inside, the
             // root is our own and a plain open means the same.
-            Err(Errno::NOSYS | Errno::PERM) if *self.place() == Place::Inside => {
-                rustix::fs::openat(&self.root, path, flags, Mode::empty())
-            }
+            Err(Errno::NOSYS | Errno::PERM) => match self.place() {
+                Place::Inside => rustix::fs::openat(&self.root, path, flags, Mode::empty()),
+                _ => walk::beneath(&self.root, path, last),
+            },
+            // Something on the way was renamed meanwhile.
+            Err(Errno::AGAIN) => walk::beneath(&self.root, path, last),
             other => other,
         }
     }
@@ -223,71 +154,43 @@ impl Vantage {
     pub(crate) fn stat_handle(&self, handle: &OwnedFd, path: &Path) -> Result<FileStat, FileError> {
         let stat = rustix::fs::statat(handle, "", AtFlags::EMPTY_PATH)
             .map_err(|errno| FileError::errno(path, errno))?;
-        let kind = match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => FileKind::File,
-            FileType::Directory => FileKind::Directory,
-            FileType::Socket => FileKind::Socket,
-            FileType::Fifo => FileKind::Fifo,
-            FileType::CharacterDevice | FileType::BlockDevice => FileKind::Device,
-            _ => FileKind::Other,
-        };
-        let seconds = Duration::from_secs(stat.st_mtime.unsigned_abs());
-        let modified = if stat.st_mtime >= 0 {
-            SystemTime::UNIX_EPOCH + seconds + Duration::from_nanos(stat.st_mtime_nsec as u64)
-        } else {
-            SystemTime::UNIX_EPOCH - seconds
-        };
-        Ok(FileStat { kind, size: stat.st_size.unsigned_abs(), modified })
+        let size = stat.st_size.unsigned_abs();
+        Ok(FileStat { kind: kind(&stat), size, modified: modified(&stat) })
     }
 
-    /// A file of `/proc` by its path there, at most `limit` bytes of it.
+    /// A file of `/proc` by its path there, at most `limit` bytes of it. It is
+    /// one that the kernel gives whole: as much as is asked for, or all.
     pub(crate) fn read_proc(&self, path: &str, limit: usize) -> Result<Vec<u8>, Errno> {
+        read_up_to(&self.open_proc(path)?, 4096, limit, Extent::OneAnswer)
+    }
+
+    /// Opens a file of `/proc` by its path there.
+    pub(crate) fn open_proc(&self, path: &str) -> Result<OwnedFd, Errno> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&self.proc, path, flags, Mode::empty())?;
-        let mut content = read_up_to(&file, limit.min(4096), limit)?;
-        content.truncate(limit);
-        Ok(content)
+        rustix::fs::openat(&self.proc, path, flags, Mode::empty())
     }
 }
 
-/// The whole content, or `None` where it is more than `limit` bytes.
-fn read_capped(file: impl AsFd, expected: usize, limit: usize) -> Result<Option<Vec<u8>>, Errno> {
-    let content = read_up_to(file, expected + 1, limit + 1)?;
-    Ok((content.len() <= limit).then_some(content))
+fn kind(stat: &Stat) -> FileKind {
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => FileKind::File,
+        FileType::Directory => FileKind::Directory,
+        FileType::Socket => FileKind::Socket,
+        FileType::Fifo => FileKind::Fifo,
+        FileType::CharacterDevice | FileType::BlockDevice => FileKind::Device,
+        _ => FileKind::Other,
+    }
 }
 
-/// What a file holds, reading on until its end or `limit` bytes are there.
-pub(crate) fn read_up_to(file: impl AsFd, expected: usize, limit: usize) -> Result<Vec<u8>, Errno> {
-    let mut content = vec![0; expected.min(limit)];
-    let mut length = 0;
-    loop {
-        if length == content.len() {
-            if length >= limit {
-                break;
-            }
-            content.resize((length * 2).clamp(1, limit), 0);
-        }
-        match rustix::io::read(&file, &mut content[length..]) {
-            Ok(0) => break,
-            Ok(read) => length += read,
-            Err(Errno::INTR) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-    content.truncate(length);
-    Ok(content)
-}
-
-/// The names in an open directory, without `.` and `..`.
-pub(crate) fn directory_names(directory: impl AsFd, most: usize) -> Result<Vec<OsString>, Errno> {
-    let mut buffer = [MaybeUninit::uninit(); 8192];
-    let mut entries = RawDir::new(directory, &mut buffer);
-    let mut names = Vec::new();
-    while let Some(entry) = entries.next() {
-        let name = entry?.file_name().to_bytes().to_vec();
-        if name != b"." && name != b".." && names.len() < most {
-            names.push(OsString::from_vec(name));
-        }
-    }
-    Ok(names)
+/// When the content was changed. Anybody can set it to any number of seconds,
+/// before 1970 and beyond what can be counted too.
+fn modified(stat: &Stat) -> SystemTime {
+    let seconds = Duration::from_secs(stat.st_mtime.unsigned_abs());
+    let whole = match stat.st_mtime >= 0 {
+        true => SystemTime::UNIX_EPOCH.checked_add(seconds),
+        false => SystemTime::UNIX_EPOCH.checked_sub(seconds),
+    };
+    whole
+        .and_then(|whole| whole.checked_add(Duration::from_nanos(stat.st_mtime_nsec)))
+        .unwrap_or(SystemTime::UNIX_EPOCH)
 }

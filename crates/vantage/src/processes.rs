@@ -3,9 +3,10 @@
 
 use crate::files::directory_names;
 use crate::scope::Membership;
-use crate::{Blind, Pid, Uid, Vantage};
+use crate::{Blind, Obstacle, Pid, Uid, Vantage};
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
+use rustix::time::{ClockId, clock_gettime};
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,8 +14,15 @@ use std::time::Duration;
 /// another stands at its beginning; a title can be made as long as one likes.
 const MAX_COMMAND_LINE: usize = 32 << 10;
 
+/// As much of an environment as is read, in bytes: a pod has variables for
+/// every service of its namespace.
+const MAX_ENVIRONMENT: usize = 1 << 20;
+
 /// As many processes as are looked at in one container.
 const MAX_PROCESSES: usize = 100_000;
+
+/// As many names as are taken from `/proc`, which has others than processes.
+const MAX_ENTRIES: usize = MAX_PROCESSES + 10_000;
 
 /// USER_HZ, the unit of times in `/proc/PID/stat`: 100 on every architecture
 /// Linux shows to user space (`man 5 proc`, sysconf(_SC_CLK_TCK)).
@@ -105,7 +113,7 @@ impl Vantage {
     /// # Errors
     /// Blind where it belongs to another user.
     pub fn environment(&self, pid: Pid) -> Result<Vec<String>, Blind> {
-        match self.read_proc(&format!("{pid}/environ"), MAX_COMMAND_LINE) {
+        match self.read_proc(&format!("{pid}/environ"), MAX_ENVIRONMENT) {
             Ok(content) => Ok(split_nul(&content)),
             Err(Errno::NOENT | Errno::SRCH) => Ok(Vec::new()),
             Err(errno) => Err(Blind::errno(format!("read /proc/{pid}/environ"), errno)),
@@ -114,6 +122,12 @@ impl Vantage {
 
     /// How long the system has been up; what process ages count from.
     fn uptime(&self) -> Result<Duration, Blind> {
+        if !self.is_fixture() {
+            // The file may be another than the kernel's (lxcfs); the clock counts
+            // what the start of a process is counted in.
+            let now = clock_gettime(ClockId::Boottime);
+            return Duration::try_from(now).map_err(|_| Blind::errno("read a clock", Errno::RANGE));
+        }
         let content = self
             .read_proc("uptime", 128)
             .map_err(|errno| Blind::errno("read /proc/uptime", errno))?;
@@ -132,7 +146,10 @@ impl Vantage {
         };
         pids.sort();
         pids.dedup();
-        pids.truncate(MAX_PROCESSES);
+        if pids.len() > MAX_PROCESSES {
+            let cause = format!("expected at most {MAX_PROCESSES} processes, found more");
+            return Err(Blind::new("list processes", Obstacle::Other(cause)));
+        }
         let own = self.own_pid();
         let mut processes = Vec::new();
         for pid in pids {
@@ -153,7 +170,7 @@ impl Vantage {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory =
             rustix::fs::openat(&self.proc, Path::new("."), flags, Mode::empty()).map_err(blind)?;
-        let names = directory_names(&directory, MAX_PROCESSES).map_err(blind)?;
+        let names = directory_names(&directory, MAX_ENTRIES).map_err(blind)?;
         Ok(names.iter().filter_map(|name| name.to_str()?.parse().ok().map(Pid::new)).collect())
     }
 }

@@ -2,11 +2,12 @@
 
 use crate::{Blind, Obstacle, Pid, Process};
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 /// A place to look from. One is made for each evaluation: what was seen of the
@@ -28,6 +29,9 @@ pub struct Vantage {
     now: Option<SystemTime>,
     /// Whether sock_diag may be asked.
     netlink: bool,
+    /// A netlink socket in the container's network namespace that nobody uses
+    /// now: from outside, making one takes a thread.
+    spare_netlink: Mutex<Option<OwnedFd>>,
 }
 
 /// The three places.
@@ -78,9 +82,14 @@ impl Vantage {
     /// is not ours to see (it takes root, or CAP_SYS_PTRACE).
     pub fn outside(pid: Pid) -> Result<Self, Blind> {
         let proc = open_directory(Path::new("/proc"))?;
-        let root = open_directory(&PathBuf::from(format!("/proc/{pid}/root")))
-            .map_err(|blind| blind.hint("run as root, or grant CAP_SYS_PTRACE"))?;
-        let netns = foreign_netns(pid)?;
+        // Held while the others are opened: all are this very process's, even
+        // if it ends meanwhile and another gets its number.
+        let process = open_directory_at(&proc, Path::new(&pid.to_string()))
+            .map_err(|errno| Blind::errno(format!("open /proc/{pid}"), errno))?;
+        let root = open_directory_at(&process, Path::new("root"))
+            .map_err(|errno| needs_root(format!("open /proc/{pid}/root"), errno))?;
+        let netns = foreign_netns(&process)
+            .map_err(|errno| needs_root(format!("open /proc/{pid}/ns/net"), errno))?;
         let scope = Scope::ControlGroupOf(pid);
         Ok(Self::new(Place::Outside(pid), proc, root, scope, netns, NetOf::Process(pid)))
     }
@@ -124,7 +133,18 @@ impl Vantage {
         net_of: NetOf,
     ) -> Self {
         let processes = OnceLock::new();
-        Self { place, proc, root, scope, netns, net_of, processes, now: None, netlink: true }
+        Self {
+            place,
+            proc,
+            root,
+            scope,
+            netns,
+            net_of,
+            processes,
+            now: None,
+            netlink: true,
+            spare_netlink: Mutex::new(None),
+        }
     }
 
     /// The same where netlink is refused, as SELinux and seccomp do: for tests.
@@ -137,6 +157,14 @@ impl Vantage {
 
     pub(crate) fn uses_netlink(&self) -> bool {
         self.netlink
+    }
+
+    pub(crate) fn spare_netlink(&self) -> Option<OwnedFd> {
+        self.spare_netlink.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    pub(crate) fn spare(&self, netlink: Option<OwnedFd>) {
+        *self.spare_netlink.lock().unwrap_or_else(PoisonError::into_inner) = netlink;
     }
 
     /// Where we stand.
@@ -152,22 +180,26 @@ impl Vantage {
 
 /// A directory as a descriptor to look beneath.
 fn open_directory(path: &Path) -> Result<OwnedFd, Blind> {
-    rustix::fs::open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+    open_directory_at(rustix::fs::CWD, path)
         .map_err(|errno| Blind::errno(format!("open {}", path.display()), errno))
 }
 
-/// The network namespace of `pid`, or `None` where we are in it already.
-fn foreign_netns(pid: Pid) -> Result<Option<OwnedFd>, Blind> {
-    let path = format!("/proc/{pid}/ns/net");
-    let blind = |errno| {
-        Blind::errno(format!("open {path}"), errno).hint("run as root, or grant CAP_SYS_PTRACE")
-    };
-    let theirs =
-        rustix::fs::open(&path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(blind)?;
-    let their_stat = rustix::fs::fstat(&theirs).map_err(blind)?;
-    let own_stat = rustix::fs::stat("/proc/self/ns/net")
-        .map_err(|errno| Blind::errno("open /proc/self/ns/net", errno))?;
-    let same = (their_stat.st_dev, their_stat.st_ino) == (own_stat.st_dev, own_stat.st_ino);
+fn open_directory_at(at: impl AsFd, path: &Path) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::openat(at, path, flags, Mode::empty())
+}
+
+fn needs_root(attempt: String, errno: Errno) -> Blind {
+    Blind::errno(attempt, errno).hint("run as root, or grant CAP_SYS_PTRACE")
+}
+
+/// The network namespace of a process, or `None` where we are in it already.
+fn foreign_netns(process: &OwnedFd) -> Result<Option<OwnedFd>, Errno> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let theirs = rustix::fs::openat(process, "ns/net", flags, Mode::empty())?;
+    let (theirs_is, ours_is) =
+        (rustix::fs::fstat(&theirs)?, rustix::fs::stat("/proc/self/ns/net")?);
+    let same = (theirs_is.st_dev, theirs_is.st_ino) == (ours_is.st_dev, ours_is.st_ino);
     Ok(if same { None } else { Some(theirs) })
 }
 

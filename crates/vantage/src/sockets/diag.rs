@@ -42,23 +42,19 @@ pub(super) fn sockets(
     };
     let ends: &[End] = if wanted.listening { &[End::Local] } else { &[End::Local, End::Remote] };
     let program = filter::program(&wanted.ports, ends);
-    let ask = |request| dump(vantage, request, states, program.as_deref(), wanted, by);
-    match wanted.protocol {
-        Protocol::Tcp => match ask(Request::TcpOfAllFamilies) {
+    let mut question = Question { vantage, wanted, states, program, by, netlink: None };
+    question.netlink = vantage.spare_netlink();
+    let sockets = match wanted.protocol {
+        Protocol::Tcp => match question.ask(Request::TcpOfAllFamilies) {
             Err(Failure::Refused(Errno::INVAL | Errno::OPNOTSUPP | Errno::NOENT)) => {
-                ask(Request::Ipv4(Protocol::Tcp)).and_then(|mut sockets| {
-                    sockets.extend(ask(Request::Ipv6(Protocol::Tcp))?);
-                    Ok(sockets)
-                })
+                question.ask_of_both_families()
             }
             other => other,
         },
-        Protocol::Udp => ask(Request::Ipv4(Protocol::Udp)).and_then(|mut sockets| {
-            sockets.extend(ask(Request::Ipv6(Protocol::Udp))?);
-            Ok(sockets)
-        }),
-    }
-    .map_err(Blind::from)
+        Protocol::Udp => question.ask_of_both_families(),
+    }?;
+    vantage.spare(question.netlink);
+    Ok(sockets)
 }
 
 /// Why there is no answer.
@@ -89,39 +85,60 @@ pub(super) fn refused(errno: Errno) -> Blind {
     }
 }
 
-/// One dump, begun again where it was spoilt.
-fn dump(
-    vantage: &Vantage,
-    request: Request,
+/// What is asked, once or for each family.
+struct Question<'a> {
+    vantage: &'a Vantage,
+    wanted: &'a Wanted,
     states: u32,
-    program: Option<&[u8]>,
-    wanted: &Wanted,
+    program: Option<Vec<u8>>,
     by: Deadline,
-) -> Result<Vec<Socket>, Failure> {
-    let mut buffer = vec![0; DATAGRAM];
-    let mut attempt = 1;
-    loop {
-        let last = attempt == ATTEMPTS;
-        let netlink = vantage.in_netns(open).map_err(Failure::Blind)?.map_err(Failure::Refused)?;
-        let message = request.encode(states, program, attempt);
-        rustix::net::send(&netlink, &message, SendFlags::empty()).map_err(Failure::Refused)?;
-        let conversation = Conversation { netlink, request, sequence: attempt, by };
-        match conversation.receive(&mut buffer, wanted) {
-            // The kernel promises no more than this of a table in motion.
-            Ok((sockets, interrupted)) if !interrupted || last => return Ok(sockets),
-            Ok(_) => {}
-            Err(Trouble::Truncated(needed)) if !last => buffer.resize(needed, 0),
-            Err(Trouble::Fault(Fault::Lost)) if !last => {}
-            Err(Trouble::Fault(Fault::Refused(errno))) => return Err(Failure::Refused(errno)),
-            Err(Trouble::Blind(blind)) => return Err(Failure::Blind(blind)),
-            Err(Trouble::Truncated(_) | Trouble::Fault(Fault::Lost)) => {
-                return Err(Failure::Refused(Errno::NOBUFS));
+    /// One on which no answer is under way.
+    netlink: Option<OwnedFd>,
+}
+
+impl Question<'_> {
+    fn ask_of_both_families(&mut self) -> Result<Vec<Socket>, Failure> {
+        let mut sockets = self.ask(Request::Ipv4(self.wanted.protocol))?;
+        sockets.extend(self.ask(Request::Ipv6(self.wanted.protocol))?);
+        Ok(sockets)
+    }
+
+    /// One dump, begun again where it was spoilt.
+    fn ask(&mut self, request: Request) -> Result<Vec<Socket>, Failure> {
+        let mut buffer = vec![0; DATAGRAM];
+        let mut attempt = 1;
+        loop {
+            let last = attempt == ATTEMPTS;
+            let netlink = match self.netlink.take() {
+                Some(netlink) => netlink,
+                None => (self.vantage.in_netns(open))
+                    .map_err(Failure::Blind)?
+                    .map_err(Failure::Refused)?,
+            };
+            let message = request.encode(self.states, self.program.as_deref(), attempt);
+            rustix::net::send(&netlink, &message, SendFlags::empty()).map_err(Failure::Refused)?;
+            let conversation =
+                Conversation { netlink: &netlink, request, sequence: attempt, by: self.by };
+            match conversation.receive(&mut buffer, self.wanted) {
+                // The kernel promises no more than this of a table in motion.
+                Ok((sockets, interrupted)) if !interrupted || last => {
+                    self.netlink = Some(netlink);
+                    return Ok(sockets);
+                }
+                Ok(_) => self.netlink = Some(netlink),
+                Err(Trouble::Truncated(needed)) if !last => buffer.resize(needed, 0),
+                Err(Trouble::Fault(Fault::Lost)) if !last => {}
+                Err(Trouble::Fault(Fault::Refused(errno))) => return Err(Failure::Refused(errno)),
+                Err(Trouble::Blind(blind)) => return Err(Failure::Blind(blind)),
+                Err(Trouble::Truncated(_) | Trouble::Fault(Fault::Lost)) => {
+                    return Err(Failure::Refused(Errno::NOBUFS));
+                }
+                Err(Trouble::Fault(Fault::Malformed)) => {
+                    return Err(Failure::Refused(Errno::BADMSG));
+                }
             }
-            Err(Trouble::Fault(Fault::Malformed)) => {
-                return Err(Failure::Refused(Errno::BADMSG));
-            }
+            attempt += 1;
         }
-        attempt += 1;
     }
 }
 
@@ -135,8 +152,8 @@ fn open() -> Result<OwnedFd, Errno> {
     )
 }
 
-struct Conversation {
-    netlink: OwnedFd,
+struct Conversation<'a> {
+    netlink: &'a OwnedFd,
     request: Request,
     sequence: u32,
     by: Deadline,
@@ -150,7 +167,7 @@ enum Trouble {
     Blind(Blind),
 }
 
-impl Conversation {
+impl Conversation<'_> {
     /// The wanted sockets of one answer, and whether it was interrupted.
     fn receive(&self, buffer: &mut [u8], wanted: &Wanted) -> Result<(Vec<Socket>, bool), Trouble> {
         let mut answer = Answer::default();
@@ -177,7 +194,7 @@ impl Conversation {
             if self.by.has_passed() {
                 return Err(Trouble::Blind(Blind::new(ATTEMPT, Obstacle::TimedOut)));
             }
-            match rustix::net::recv(&self.netlink, &mut *buffer, RecvFlags::TRUNC) {
+            match rustix::net::recv(self.netlink, &mut *buffer, RecvFlags::TRUNC) {
                 Ok((_, length)) if length > buffer.len() => return Err(Trouble::Truncated(length)),
                 Ok((_, length)) => return Ok(&buffer[..length]),
                 Err(Errno::INTR) => {}

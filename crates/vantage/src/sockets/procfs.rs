@@ -5,8 +5,6 @@ use super::types::unmapped;
 use super::{Protocol, Socket, SocketState, Wanted, push};
 use crate::lines::{Stop, for_each_line};
 use crate::{Blind, Deadline, Inode, Obstacle, Uid, Vantage};
-use rustix::fs::{Mode, OFlags};
-use rustix::io::Errno;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 impl Vantage {
@@ -67,12 +65,6 @@ impl Vantage {
                 Blind::new(attempt(), Obstacle::Other(cause))
             }
         })
-    }
-
-    /// Opens a file of `/proc` by its path there.
-    pub(crate) fn open_proc(&self, path: &str) -> Result<std::os::fd::OwnedFd, Errno> {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        rustix::fs::openat(&self.proc, path, flags, Mode::empty())
     }
 }
 
@@ -139,4 +131,77 @@ fn decimal(field: &[u8]) -> Option<u64> {
     field.iter().try_fold(0u64, |number, &byte| {
         number.checked_mul(10)?.checked_add(char::from(byte).to_digit(10)?.into())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const IPV4: &str = "   1: 0100007F:1F90 140111AC:1628 01 00000009:00000008 02:00000F5A 00000000 42436        0 4711 2 0000000000000000 20 4 30 10 -1";
+    const MAPPED: &str = "   0: 0000000000000000FFFF00000100007F:1F90 0000000000000000FFFF0000140111AC:1628 08 00000000:00000000 00:00000000 00000000     0        0 4712 1 0000000000000000";
+    const IPV6: &str = "   0: 00000000000000000000000001000000:1F90 00000000000000000000000000000000:0000 0A 00000000:00000003 00:00000000 00000000     0        0 4713 1 0000000000000000";
+
+    fn parsed(line: &str) -> Socket {
+        socket(line.as_bytes(), Protocol::Tcp).flatten().unwrap()
+    }
+
+    #[cfg(target_endian = "little")]
+    #[test]
+    fn lines_of_both_families() {
+        let ipv4 = parsed(IPV4);
+        assert_eq!(ipv4.local, "127.0.0.1:8080".parse().unwrap());
+        assert_eq!(ipv4.remote, "172.17.1.20:5672".parse().unwrap());
+        assert_eq!((ipv4.state, ipv4.inode), (SocketState::Established, Inode(4711)));
+        assert_eq!((ipv4.owner, ipv4.send_queue, ipv4.receive_queue), (Uid(42436), 9, 8));
+        let mapped = parsed(MAPPED);
+        assert_eq!((mapped.local, mapped.remote), (ipv4.local, ipv4.remote));
+        assert_eq!(mapped.state, SocketState::CloseWait);
+        let ipv6 = parsed(IPV6);
+        assert_eq!(ipv6.local, "[::1]:8080".parse().unwrap());
+        assert_eq!((ipv6.state, ipv6.receive_queue), (SocketState::Listen, 3));
+    }
+
+    #[test]
+    fn every_state_is_known_and_time_wait_is_left_out() {
+        for state in 1..=12 {
+            let line = IPV4.replacen(" 01 ", &format!(" {state:02X} "), 1);
+            let socket = socket(line.as_bytes(), Protocol::Tcp).unwrap();
+            assert_eq!(socket.is_none(), state == 6, "{state}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_socket_is_told() {
+        for wrong in [
+            "",
+            "   1: 0100007F:1F90",
+            &IPV4.replace("0100007F", "100007F"),
+            &IPV4.replace("1F90", "1G90"),
+            &IPV4.replace("4711", "-1"),
+            &IPV4.replace("42436", "99999999999"),
+        ] {
+            assert_eq!(socket(wrong.as_bytes(), Protocol::Tcp), None, "{wrong}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_line_is_parsed_or_refused(line in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = socket(&line, Protocol::Tcp);
+        }
+
+        #[test]
+        fn a_line_with_some_bytes_changed_is_parsed_or_refused(
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+        ) {
+            for line in [IPV4, MAPPED, IPV6] {
+                let mut line = line.as_bytes().to_vec();
+                for (at, byte) in &changes {
+                    *at.get_mut(&mut line) = *byte;
+                }
+                let _ = socket(&line, Protocol::Tcp);
+            }
+        }
+    }
 }
