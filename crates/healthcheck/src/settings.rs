@@ -7,6 +7,7 @@ pub mod keyvalue;
 pub mod oslo;
 pub mod secret;
 pub mod url;
+pub mod vhost;
 
 use crate::definition::{Definition, OneOrMany};
 use oslo::{OsloConfig, OsloSources};

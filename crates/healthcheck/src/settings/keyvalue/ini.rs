@@ -1,0 +1,90 @@
+//! Sections in brackets and `key = value`, in four dialects.
+
+use super::{Entry, MAX_ENTRIES};
+
+/// Where the readers of such files differ.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// `configparser`: `=` or `:`, and indented lines continue a value.
+    Python,
+    /// uwsgi: `=`.
+    Uwsgi,
+    /// MySQL: `=`, options without a value, quotes, comments behind a value.
+    Mysql,
+    /// RabbitMQ: `=` and no sections, quotes, comments behind a value.
+    Rabbitmq,
+}
+
+pub(super) fn parse(text: &str, dialect: Dialect) -> Vec<Entry> {
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut section = String::new();
+    let mut open = false;
+    for (index, line) in text.lines().enumerate() {
+        let trimmed = line.trim();
+        if trimmed.is_empty() || trimmed.starts_with(['#', ';']) {
+            continue;
+        }
+        if open
+            && line.starts_with([' ', '\t'])
+            && let Some(last) = entries.last_mut()
+        {
+            last.value.push('\n');
+            last.value.push_str(trimmed);
+            continue;
+        }
+        open = false;
+        if let (true, Some(name)) = (dialect != Dialect::Rabbitmq, section_name(trimmed)) {
+            name.clone_into(&mut section);
+            continue;
+        }
+        if entries.len() >= MAX_ENTRIES {
+            break;
+        }
+        let Some((key, value)) = option(trimmed, dialect) else { continue };
+        open = dialect == Dialect::Python;
+        entries.push(Entry { section: section.clone(), key, value, line: index + 1 });
+    }
+    entries
+}
+
+fn section_name(line: &str) -> Option<&str> {
+    let (name, _) = line.strip_prefix('[')?.rsplit_once(']')?;
+    (!name.is_empty()).then_some(name)
+}
+
+fn option(line: &str, dialect: Dialect) -> Option<(String, String)> {
+    let separators: &[char] = if dialect == Dialect::Python { &['=', ':'] } else { &['='] };
+    let (key, value) = match line.split_once(separators) {
+        Some((key, value)) => (key.trim(), value.trim()),
+        // `!includedir /etc/mysql/conf.d/` and `skip-networking`.
+        None if dialect == Dialect::Mysql => {
+            let (key, value) = line.split_once([' ', '\t']).unwrap_or((line, ""));
+            (key, value.trim())
+        }
+        None => return None,
+    };
+    if key.is_empty() {
+        return None;
+    }
+    let value = match dialect {
+        Dialect::Mysql | Dialect::Rabbitmq => unquoted(value),
+        Dialect::Python | Dialect::Uwsgi => value.to_owned(),
+    };
+    // paste.deploy overrides a default of its file by `set key = value`.
+    let key = match dialect {
+        Dialect::Python => key.strip_prefix("set ").unwrap_or(key).trim(),
+        _ => key,
+    };
+    Some((key.to_owned(), value))
+}
+
+/// A value without its quotes, and without the comment behind it.
+fn unquoted(value: &str) -> String {
+    for quote in ['"', '\''] {
+        if let Some((inner, _)) = value.strip_prefix(quote).and_then(|rest| rest.split_once(quote))
+        {
+            return inner.to_owned();
+        }
+    }
+    value.split('#').next().unwrap_or_default().trim_end().to_owned()
+}
