@@ -5,6 +5,7 @@ pub mod arguments;
 pub mod endpoints;
 pub mod keyvalue;
 pub mod oslo;
+pub mod ovsdb;
 pub mod secret;
 pub mod url;
 pub mod vhost;

@@ -29,7 +29,7 @@ pub enum Format {
     MyCnf,
     /// Shell assignments: files of `/etc/sysconfig` and `/etc/default`,
     /// etcd.conf, rabbitmq-env.conf. An option of a program in a variable is
-    /// written `OPTIONS -l`.
+    /// written `OPTIONS -l`, and what follows a mark `OPTIONS notls:`.
     Sysconfig,
     /// Directives of redis, valkey and their sentinels. Files they include are
     /// not read.
@@ -100,7 +100,7 @@ pub fn parse(format: Format, text: &str) -> Vec<Entry> {
 pub fn lookup(format: Format, text: &str, section: &str, key: &str) -> Option<Entry> {
     let entries = parse(format, text);
     if let (Format::Sysconfig, Some((variable, option))) = (format, key.split_once(' ')) {
-        return option_of(entries, variable, option.trim());
+        return part_of(entries, variable, option.trim());
     }
     if let (Format::Rabbitmq, Some(prefix)) = (format, key.strip_suffix('*')) {
         return joined(entries, prefix);
@@ -118,9 +118,18 @@ pub fn lookup(format: Format, text: &str, section: &str, key: &str) -> Option<En
     find(section).or_else(inherited).cloned()
 }
 
-/// An option of the command line that a variable holds.
-fn option_of(entries: Vec<Entry>, variable: &str, option: &str) -> Option<Entry> {
+/// A part of a variable's value: an option of the command line that it holds,
+/// or what stands between a mark such as `bind=` and the next comma or blank.
+fn part_of(entries: Vec<Entry>, variable: &str, option: &str) -> Option<Entry> {
     let entry = entries.into_iter().rfind(|entry| entry.key == variable)?;
+    if option.ends_with(['=', ':']) {
+        let lower = entry.value.to_ascii_lowercase();
+        let start = lower.find(&option.to_ascii_lowercase())? + option.len();
+        let value = entry.value.get(start..)?;
+        let end = value.find(|c: char| c == ',' || c.is_whitespace()).unwrap_or(value.len());
+        let value = value.get(..end)?.trim_matches(['"', '\'']).to_owned();
+        return Some(Entry { key: format!("{variable} {option}"), value, ..entry });
+    }
     let mut words = vec![String::new()];
     words.extend(entry.value.split_whitespace().map(str::to_owned));
     let value = arguments::option(&words, &[option])?.to_owned();

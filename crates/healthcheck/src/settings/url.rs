@@ -4,6 +4,8 @@
 
 mod split;
 
+pub(super) use split::{host_and_port, parse_port};
+
 use super::secret::Secret;
 use std::fmt;
 use std::path::PathBuf;

@@ -71,7 +71,8 @@ pub(in crate::settings) fn host_and_port(text: &str) -> Result<(&str, Option<Por
     }
 }
 
-fn parse_port(text: &str) -> Result<Port, UrlError> {
+/// A port's number.
+pub(in crate::settings) fn parse_port(text: &str) -> Result<Port, UrlError> {
     text.trim().parse().ok().and_then(Port::new).ok_or(UrlError::Port)
 }
 
