@@ -21,11 +21,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let name = file.strip_prefix(&catalog)?.display().to_string();
         let service = definition.get("service").and_then(toml::Value::as_str).unwrap_or_default();
         let aliases = strings(definition.get("aliases"));
-        let programs = programs(definition.get("process"));
+        let process = definition.get("process");
+        let programs = strings(field(process, "name").or(process));
+        let arguments = field(process, "arguments").and_then(toml::Value::as_str);
+        let known_by = definition.get("known-by").and_then(toml::Value::as_str);
         let shared = definition.get("profile").and_then(toml::Value::as_str) == Some("shared");
         writeln!(
             table,
-            "    Embedded {{ file: {:?}, service: {service:?}, aliases: &{aliases:?}, programs: &{programs:?}, shared: {shared}, text: include_str!({:?}) }},",
+            "    Embedded {{ file: {:?}, service: {service:?}, aliases: &{aliases:?}, programs: &{programs:?}, arguments: {arguments:?}, known_by: {known_by:?}, shared: {shared}, text: include_str!({:?}) }},",
             format!("catalog/{name}"),
             file.display().to_string(),
         )?;
@@ -59,11 +62,6 @@ fn strings(value: Option<&toml::Value>) -> Vec<String> {
     }
 }
 
-/// Names of programs that tell, by themselves, which service runs. One that is
-/// told by its arguments alone cannot.
-fn programs(value: Option<&toml::Value>) -> Vec<String> {
-    match value {
-        Some(toml::Value::Table(table)) => strings(table.get("name")),
-        other => strings(other),
-    }
+fn field<'v>(value: Option<&'v toml::Value>, key: &str) -> Option<&'v toml::Value> {
+    value.and_then(toml::Value::as_table)?.get(key)
 }

@@ -1,8 +1,9 @@
 //! The definitions that come with us, and those an image or an operator adds:
 //! found by name, put together, and checked.
 
+mod running;
+
 use crate::definition::{Definition, Mistakes, Profile};
-use crate::program::Program;
 use crate::text::{nearest, shown};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,10 @@ pub struct Embedded {
     pub aliases: &'static [&'static str],
     /// The programs its process may be.
     pub programs: &'static [&'static str],
+    /// What that process's command line matches.
+    pub arguments: Option<&'static str>,
+    /// What some command line of its container matches.
+    pub known_by: Option<&'static str>,
     /// Whether it only says what several services share.
     pub shared: bool,
     /// The definition.
@@ -153,33 +158,35 @@ impl Catalog {
     }
 
     /// The service's own name for any name of it: its name, an alias, either
-    /// cut to 15 characters.
+    /// cut to 15 characters, any of them with `_` for `-` as kolla writes it.
     pub fn service(&self, name: &str) -> Option<&str> {
-        self.named(|candidate| candidate == name).or_else(|| {
-            (name.len() == CUT_NAME)
-                .then(|| self.named(|candidate| candidate.get(..CUT_NAME) == Some(name)))
-                .flatten()
-        })
+        if let Some(service) = self.named(|candidate| is_same(candidate, name)).next() {
+            return Some(service);
+        }
+        if name.len() != CUT_NAME {
+            return None;
+        }
+        let is_cut = |candidate: &str| {
+            candidate.get(..CUT_NAME).is_some_and(|candidate| is_same(candidate, name))
+        };
+        let mut meant = self.named(is_cut);
+        let service = meant.next()?;
+        meant.all(|other| other == service).then_some(service)
     }
 
-    fn named(&self, is: impl Fn(&str) -> bool) -> Option<&str> {
+    /// The services that have such a name: what is added first, a service's own
+    /// name before another's alias.
+    fn named(&self, is: impl Fn(&str) -> bool) -> impl Iterator<Item = &str> {
         let added = self
             .added
             .iter()
-            .find(|(service, added)| is(service) || added.aliases.iter().any(|alias| is(alias)))
+            .filter(|(service, added)| is(service) || added.aliases.iter().any(|alias| is(alias)))
             .map(|(service, _)| service.as_str());
-        added.or_else(|| {
-            EMBEDDED
-                .iter()
-                .filter(|entry| !entry.shared)
-                .find(|entry| is(entry.service))
-                .or_else(|| {
-                    EMBEDDED
-                        .iter()
-                        .find(|entry| !entry.shared && entry.aliases.iter().any(|alias| is(alias)))
-                })
-                .map(|entry| entry.service)
-        })
+        let embedded = EMBEDDED.iter().filter(|entry| !entry.shared);
+        let own = embedded.clone().filter(|entry| is(entry.service));
+        let other = embedded.filter(|entry| entry.aliases.iter().any(|alias| is(alias)));
+        let own: Vec<&str> = own.chain(other).map(|entry| entry.service).collect();
+        added.collect::<Vec<_>>().into_iter().chain(own)
     }
 
     /// Every service's name, in order.
@@ -237,49 +244,6 @@ impl Catalog {
         }
     }
 
-    /// The service whose program runs in the container, if exactly one does, or
-    /// if one does as the container's eldest.
-    ///
-    /// # Errors
-    /// Where nothing known runs, or the container cannot be looked at.
-    pub fn running(&self, from: &Vantage) -> Result<&str, CatalogError> {
-        let processes = from.processes()?;
-        for process in processes {
-            let of_process = EMBEDDED.iter().filter(|entry| {
-                !entry.shared
-                    && !entry.programs.is_empty()
-                    && Program::named(entry.programs.iter().copied()).matches(process)
-            });
-            let mut candidates: Vec<&Embedded> = of_process.collect();
-            // Several services share a program: the arguments decide, then the name.
-            if candidates.len() > 1 {
-                candidates.retain(|entry| {
-                    self.definition(entry.service).is_ok_and(|definition| {
-                        definition.process.is_some_and(|program| program.matches(process))
-                    })
-                });
-                candidates.sort_by_key(|entry| {
-                    let named_so = crate::settings::arguments::program(&process.arguments)
-                        .is_some_and(|name| name == entry.service);
-                    (!named_so, entry.service.len())
-                });
-            }
-            if let Some(entry) = candidates.first() {
-                return Ok(entry.service);
-            }
-        }
-        let names: Vec<String> = processes
-            .iter()
-            .filter_map(|process| crate::settings::arguments::program(&process.arguments))
-            .take(5)
-            .map(|name| shown(name, 30))
-            .collect();
-        Err(CatalogError::Unidentified(match names.as_slice() {
-            [] => "no other process runs here".to_owned(),
-            names => format!("no service is known by the processes here ({})", names.join(", ")),
-        }))
-    }
-
     /// The path of the file in which an image says which service it is for, if it does.
     pub fn own_file(from: &Vantage) -> Option<PathBuf> {
         let path = PathBuf::from(OWN_FILE);
@@ -288,4 +252,9 @@ impl Catalog {
             _ => Some(path),
         }
     }
+}
+
+fn is_same(one: &str, other: &str) -> bool {
+    let dashed = |byte: u8| if byte == b'_' { b'-' } else { byte };
+    one.len() == other.len() && one.bytes().map(dashed).eq(other.bytes().map(dashed))
 }

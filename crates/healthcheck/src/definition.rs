@@ -9,13 +9,16 @@ mod var;
 pub use mistake::{Mistake, Mistakes};
 pub use var::{FromText, OneOrMany, Var, placeholders};
 
+use crate::kinds::command::Matching;
 use crate::kinds::{self, Written};
 use crate::program::Program;
 use crate::settings::Source;
 use crate::text::nearest;
 use decode::Decoder;
+use regex_lite::Regex;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +44,9 @@ pub struct Definition {
     pub project: Option<String>,
     /// Its processes.
     pub process: Option<Program>,
+    /// What some command line of its container says, where its program alone
+    /// does not tell it from other services.
+    pub known_by: Option<Regex>,
     /// How long an evaluation may take.
     pub deadline: Option<Duration>,
     /// What would prove more and is not looked at yet.
@@ -73,6 +79,8 @@ pub struct Check {
     pub kind: &'static str,
     /// It is only looked at while this holds.
     pub when: Option<Condition>,
+    /// It is not looked at while this holds.
+    pub unless: Option<Condition>,
     /// The kind's own values.
     pub written: Arc<dyn Written>,
     /// The settings its values refer to, and where.
@@ -89,10 +97,30 @@ pub struct Condition {
     pub no_process: Option<Program>,
     /// This setting is found, and its value is not a no (`false`, `0`, empty).
     pub setting: Option<String>,
+    /// And its value matches this, whatever else it says.
+    pub matching: Option<Matching>,
     /// This file is there.
     pub file: Option<std::path::PathBuf>,
     /// And it has this text somewhere.
     pub contains: Option<String>,
+}
+
+/// In words, for a check that does not apply because it holds.
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = Vec::new();
+        parts.extend(self.process.as_ref().map(|program| format!("{program} runs here")));
+        parts.extend(self.no_process.as_ref().map(|program| format!("no {program} runs here")));
+        parts.extend(self.setting.as_ref().map(|name| match &self.matching {
+            Some(matching) => format!("the setting \"{name}\" is like /{}/", matching.0),
+            None => format!("the setting \"{name}\" is given"),
+        }));
+        parts.extend(self.file.as_ref().map(|path| match &self.contains {
+            Some(text) => format!("{} contains \"{text}\"", path.display()),
+            None => format!("{} is there", path.display()),
+        }));
+        f.write_str(&parts.join(" and "))
+    }
 }
 
 impl Definition {
@@ -143,6 +171,7 @@ impl Definition {
     pub fn upon(mut self, base: &Self) -> Self {
         self.project = self.project.or_else(|| base.project.clone());
         self.process = self.process.or_else(|| base.process.clone());
+        self.known_by = self.known_by.or_else(|| base.known_by.clone());
         self.deadline = self.deadline.or(base.deadline);
         for (name, sources) in &base.settings {
             self.settings.entry(name.clone()).or_insert_with(|| sources.clone());
@@ -157,9 +186,9 @@ impl Definition {
     }
 }
 
-const KEYS: [&str; 12] = [
-    "about", "aliases", "check", "deadline", "lacks", "like", "process", "profile", "project",
-    "service", "settings", "words",
+const KEYS: [&str; 13] = [
+    "about", "aliases", "check", "deadline", "known-by", "lacks", "like", "process", "profile",
+    "project", "service", "settings", "words",
 ];
 
 /// Reads the top level, key by key, so that each mistake is found.
@@ -173,6 +202,7 @@ fn read(mut table: Spanned<DeTable<'_>>, decoder: &mut Decoder<'_>) -> Option<De
     let like = take("like");
     let project = take("project");
     let process = take("process");
+    let known_by = take("known-by");
     let deadline = take("deadline");
     let lacks = take("lacks");
     let profile = take("profile");
@@ -206,6 +236,7 @@ fn read(mut table: Spanned<DeTable<'_>>, decoder: &mut Decoder<'_>) -> Option<De
         like: decoder.value("like", like).map(OneOrMany::into_vec).unwrap_or_default(),
         project: decoder.value("project", project),
         process: decoder.value("process", process),
+        known_by: decoder.value("known-by", known_by).map(|Matching(pattern)| pattern),
         deadline: deadline.and_then(|deadline| deadline.literal().copied()),
         lacks: decoder.value("lacks", lacks).map(OneOrMany::into_vec).unwrap_or_default(),
         settings,
@@ -280,6 +311,7 @@ fn read_check(item: Spanned<DeValue<'_>>, decoder: &mut Decoder<'_>) -> Option<C
     var::collect_placeholders(&table, &mut uses);
     let name: Option<String> = decoder.value("name", table.remove("name"));
     let when = decoder.value("when", table.remove("when"));
+    let unless = decoder.value("unless", table.remove("unless"));
     let Some(kind) = table.remove("kind") else {
         decoder.mistake(span, format!("kind: expected {}, found nothing", kinds::one_of()), None);
         return None;
@@ -297,5 +329,5 @@ fn read_check(item: Spanned<DeValue<'_>>, decoder: &mut Decoder<'_>) -> Option<C
         return None;
     };
     let written = (entry.read)(decoder, Spanned::new(span, table))?;
-    Some(Check { name: name.unwrap_or(kind), kind: entry.name, when, written, uses })
+    Some(Check { name: name.unwrap_or(kind), kind: entry.name, when, unless, written, uses })
 }

@@ -237,7 +237,18 @@ impl<'a> Scene<'a> {
 
     /// Why a check does not apply here, if it does not.
     fn reason_to_skip(&self, check: &Check) -> Option<String> {
-        let Condition { process, no_process, setting, file, contains } = check.when.as_ref()?;
+        if let Some(because) = check.when.as_ref().and_then(|when| self.violation(when)) {
+            return Some(because);
+        }
+        match &check.unless {
+            Some(unless) if self.violation(unless).is_none() => Some(unless.to_string()),
+            _ => None,
+        }
+    }
+
+    /// Why a condition does not hold, if it does not.
+    fn violation(&self, condition: &Condition) -> Option<String> {
+        let Condition { process, no_process, setting, matching, file, contains } = condition;
         let runs = |program: &Program| program.find(self.from).is_ok_and(|found| !found.is_empty());
         if let Some(program) = process
             && !runs(program)
@@ -250,27 +261,30 @@ impl<'a> Scene<'a> {
             return Some(format!("{program} runs here"));
         }
         if let Some(name) = setting {
-            match self.setting(name) {
-                Ok(value) if bool::from_text(&value.text) == Some(false) => {
-                    return Some(format!(
-                        "{} is \"{}\"",
-                        value.origin,
-                        crate::text::shown(&value.text, 20)
-                    ));
-                }
-                Ok(_) => {}
+            let value = match self.setting(name) {
+                Ok(value) => value,
                 Err(error) => return Some(error.to_string()),
+            };
+            let holds = match matching {
+                Some(matching) => matching.0.is_match(&value.text),
+                None => bool::from_text(&value.text) != Some(false),
+            };
+            if !holds {
+                let text = crate::text::shown(&secret::redact(&value.text), 40);
+                return Some(format!("{} is \"{text}\"", value.origin));
             }
         }
         if let Some(path) = file {
-            let text = match self.from.read_text(path) {
-                Ok(text) => text,
-                Err(error) => return Some(error.to_string()),
+            let found = match contains {
+                None => self.from.stat(path).map(|_| true),
+                Some(wanted) => self.from.read_text(path).map(|text| text.contains(wanted)),
             };
-            if let Some(wanted) = contains
-                && !text.contains(wanted.as_str())
-            {
-                return Some(format!("{} does not contain \"{wanted}\"", path.display()));
+            match (found, contains) {
+                (Ok(false), Some(wanted)) => {
+                    return Some(format!("{} does not contain \"{wanted}\"", path.display()));
+                }
+                (Ok(_), _) => {}
+                (Err(error), _) => return Some(error.to_string()),
             }
         }
         None

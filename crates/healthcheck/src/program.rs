@@ -32,6 +32,18 @@ impl Program {
         Ok(Self { names: Vec::new(), arguments: None, pattern })
     }
 
+    /// Those of them whose command line matches this, too.
+    #[must_use]
+    pub fn with_arguments(mut self, arguments: Option<Regex>) -> Self {
+        self.arguments = arguments;
+        self
+    }
+
+    /// Whether the command line must match something, besides its program.
+    pub fn has_arguments(&self) -> bool {
+        self.arguments.is_some()
+    }
+
     /// The names, as written; empty for a pattern.
     pub fn names(&self) -> &[String] {
         &self.names

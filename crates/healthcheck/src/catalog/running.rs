@@ -1,0 +1,121 @@
+//! Which service a container is for, told by what runs in it: when exactly one
+//! does, or when one is the container's first process. Never a guess.
+
+use super::{Catalog, CatalogError, EMBEDDED, Embedded};
+use crate::program::Program;
+use crate::settings::arguments::{is_shell, program};
+use crate::text::{either, shown};
+use regex_lite::Regex;
+use vantage::{Process, Vantage};
+
+/// What stands before a service only to start it: the service is its child.
+const STARTERS: [&str; 7] =
+    ["tini", "dumb-init", "catatonit", "docker-init", "podman-init", "kolla_start", "timeout"];
+
+/// How a service is known.
+struct Mark<'c> {
+    service: &'c str,
+    program: Program,
+    known_by: Option<Regex>,
+}
+
+impl Catalog {
+    /// The service whose program runs in the container: the only one that does,
+    /// or the one that is the container's first process.
+    ///
+    /// # Errors
+    /// Where none or several could be meant, or the container cannot be looked at.
+    pub fn running(&self, from: &Vantage) -> Result<&str, CatalogError> {
+        let processes: Vec<&Process> = from
+            .processes()?
+            .iter()
+            .filter(|process| !process.arguments.is_empty() && !is_shell(&process.arguments))
+            .collect();
+        let lines: Vec<String> =
+            processes.iter().map(|process| process.arguments.join(" ")).collect();
+        let marks = self.marks(&processes, &lines);
+        let mut found: Vec<&str> = Vec::new();
+        let mut first = true;
+        for process in &processes {
+            let name = program(&process.arguments).unwrap_or_default();
+            let here = best(&marks, process, name);
+            if first && let [only] = here.as_slice() {
+                return Ok(only);
+            }
+            first = first && STARTERS.contains(&name);
+            for service in here {
+                if !found.contains(&service) {
+                    found.push(service);
+                }
+            }
+        }
+        match found.as_slice() {
+            [only] => Ok(only),
+            [] => Err(CatalogError::Unidentified(unknown(&processes))),
+            several => {
+                let several: Vec<_> = several.iter().take(5).copied().collect();
+                Err(CatalogError::Unidentified(format!("it could be {}", either(&several))))
+            }
+        }
+    }
+
+    /// The marks of every service that could be one of these processes.
+    fn marks(&self, processes: &[&Process], lines: &[String]) -> Vec<Mark<'_>> {
+        let named: Vec<&str> =
+            processes.iter().filter_map(|process| program(&process.arguments)).collect();
+        let added = self.added.keys().filter_map(|service| {
+            let definition = self.definition(service).ok()?;
+            let program = definition.process?;
+            Some(Mark { service, program, known_by: definition.known_by })
+        });
+        let embedded = EMBEDDED
+            .iter()
+            .filter(|entry| !entry.shared && !self.added.contains_key(entry.service))
+            // Regular expressions are made for those only that can be meant.
+            .filter(|entry| entry.programs.iter().any(|program| named.contains(program)))
+            .filter_map(mark);
+        added
+            .chain(embedded)
+            .filter(|mark| {
+                let known = mark.known_by.as_ref();
+                known.is_none_or(|known| lines.iter().any(|line| known.is_match(line)))
+            })
+            .collect()
+    }
+}
+
+/// The mark of a service of the catalogue. Its regular expressions are tested,
+/// so none is left out.
+fn mark<'c>(entry: &'static Embedded) -> Option<Mark<'c>> {
+    let known_by = entry.known_by.map(Regex::new).transpose().ok()?;
+    let arguments = entry.arguments.map(Regex::new).transpose().ok()?;
+    let program = Program::named(entry.programs.iter().copied()).with_arguments(arguments);
+    Some(Mark { service: entry.service, program, known_by })
+}
+
+/// The services a process can be. Of several that share its program, the one
+/// that is called like it is meant where nothing else tells them apart.
+fn best<'c>(marks: &[Mark<'c>], process: &Process, name: &str) -> Vec<&'c str> {
+    let mut here: Vec<&Mark<'c>> =
+        marks.iter().filter(|mark| mark.program.matches(process)).collect();
+    let told = |mark: &&Mark<'c>| mark.known_by.is_some() || mark.program.has_arguments();
+    if here.iter().any(told) {
+        here.retain(told);
+    } else if here.iter().any(|mark| mark.service == name) {
+        here.retain(|mark| mark.service == name);
+    }
+    here.iter().map(|mark| mark.service).collect()
+}
+
+fn unknown(processes: &[&Process]) -> String {
+    let names: Vec<String> = processes
+        .iter()
+        .filter_map(|process| program(&process.arguments))
+        .take(5)
+        .map(|name| shown(name, 30))
+        .collect();
+    match names.as_slice() {
+        [] => "no other process runs here".to_owned(),
+        names => format!("no service is known by the processes here ({})", names.join(", ")),
+    }
+}

@@ -1,0 +1,226 @@
+//! The catalogue itself: every entry reads, every name leads to one service,
+//! every name the predecessors had is there.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be set up has failed")]
+
+use healthcheck::catalog::{Catalog, CatalogError, EMBEDDED, Embedded};
+use healthcheck::plan::{Plan, Request};
+use regex_lite::Regex;
+use std::collections::BTreeMap;
+use std::path::Path;
+use vantage::Vantage;
+
+fn services() -> impl Iterator<Item = &'static Embedded> {
+    EMBEDDED.iter().filter(|entry| !entry.shared)
+}
+
+#[test]
+fn every_entry_reads_and_is_put_together() {
+    let catalog = Catalog::embedded();
+    let mut wrong = Vec::new();
+    for entry in services() {
+        match catalog.definition(entry.service) {
+            Ok(definition) => {
+                assert!(!definition.checks.is_empty(), "{}: no check", entry.file);
+                assert_eq!(definition.service, entry.service, "{}", entry.file);
+            }
+            Err(error) => wrong.push(error.to_string()),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn an_entry_is_in_the_file_of_its_name_and_says_what_it_is_about() {
+    for entry in EMBEDDED {
+        let stem = Path::new(entry.file).file_stem().unwrap();
+        assert_eq!(stem, entry.service, "{}", entry.file);
+        let shared = entry.file.starts_with("catalog/shared/");
+        assert_eq!(shared, entry.shared, "{}: shared files have their folder", entry.file);
+        let definition =
+            healthcheck::definition::Definition::parse(entry.text, entry.file).unwrap();
+        let about = definition.about.unwrap_or_default();
+        assert!(about.len() > 10 && !about.ends_with('.'), "{}: about: {about:?}", entry.file);
+    }
+}
+
+#[test]
+fn names_are_kebab_case() {
+    let kebab = Regex::new("^[a-z][a-z0-9]*(-[a-z0-9]+)*$").unwrap();
+    for entry in EMBEDDED {
+        for name in std::iter::once(&entry.service).chain(entry.aliases) {
+            assert!(kebab.is_match(name), "{name}, in {}", entry.file);
+        }
+    }
+}
+
+#[test]
+fn no_name_means_two_services() {
+    let mut meanings: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for entry in EMBEDDED {
+        for name in std::iter::once(&entry.service).chain(entry.aliases) {
+            meanings.entry(name).or_default().push(entry.service);
+        }
+    }
+    meanings.retain(|_, services| services.len() > 1);
+    assert!(meanings.is_empty(), "{meanings:?}");
+}
+
+#[test]
+fn every_pattern_is_a_regular_expression() {
+    for entry in EMBEDDED {
+        for pattern in entry.arguments.iter().chain(&entry.known_by) {
+            Regex::new(pattern).unwrap_or_else(|error| panic!("{}: {error}", entry.file));
+        }
+    }
+}
+
+#[test]
+fn names_may_have_underscores_and_may_be_cut() {
+    let cases = [
+        ("nova-conductor", Some("nova-conductor")),
+        ("nova_conductor", Some("nova-conductor")),
+        ("nova_super_conductor", Some("nova-conductor")),
+        ("barbican-keystone-listener", Some("barbican-keystone-listener")),
+        ("barbican-keysto", Some("barbican-keystone-listener")),
+        ("barbican_keysto", Some("barbican-keystone-listener")),
+        // Cut names have 15 characters, neither more nor less.
+        ("barbican-keyst", None),
+        ("barbican-keyston", None),
+        // Cut, these are the beginning of several.
+        ("trove-taskmanag", Some("trove-taskmanager")),
+        ("nova_conductor ", None),
+        ("", None),
+    ];
+    for (name, expected) in cases {
+        assert_eq!(Catalog::embedded().service(name), expected, "{name:?}");
+    }
+}
+
+#[test]
+fn an_unknown_name_is_told_with_the_nearest_known() {
+    let error = Catalog::embedded().definition("nova-conducter").unwrap_err();
+    let expected = "unknown service \"nova-conducter\", did you mean \"nova-conductor\"?";
+    assert_eq!(error.to_string(), expected);
+    // What is shared is no service.
+    assert!(matches!(Catalog::embedded().definition("bus"), Err(CatalogError::Unknown { .. })));
+}
+
+/// A container of these processes: command lines, in the order of their ids.
+fn container(lines: &[&[&str]]) -> (tempfile::TempDir, Vantage) {
+    let folder = tempfile::tempdir().unwrap();
+    for place in ["root", "proc"] {
+        std::fs::create_dir(folder.path().join(place)).unwrap();
+    }
+    for (index, words) in lines.iter().enumerate() {
+        let process = folder.path().join(format!("proc/{}", index + 1));
+        std::fs::create_dir_all(&process).unwrap();
+        let line: String = words.iter().map(|word| format!("{word}\0")).collect();
+        std::fs::write(process.join("cmdline"), line).unwrap();
+    }
+    let vantage = Vantage::at(folder.path()).unwrap();
+    (folder, vantage)
+}
+
+fn running(lines: &[&[&str]]) -> String {
+    let (_folder, vantage) = container(lines);
+    match Catalog::embedded().running(&vantage) {
+        Ok(service) => service.to_owned(),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn a_service_is_known_by_what_runs() {
+    let cases: &[(&[&[&str]], &str)] = &[
+        (
+            &[
+                &["dumb-init", "--single-child", "--", "kolla_start"],
+                &["/usr/bin/python3", "/usr/bin/nova-conductor", "--config-file", "/etc/nova.conf"],
+            ],
+            "nova-conductor",
+        ),
+        (&[&["/usr/bin/python3", "-s", "/usr/bin/nova-compute"]], "nova-compute"),
+        (
+            &[&["/usr/bin/mistral-server", "--config-file=/etc/m.conf", "--server=engine"]],
+            "mistral-engine",
+        ),
+        (&[&["/usr/bin/mistral-server", "--server", "event-engine"]], "mistral-event-engine"),
+    ];
+    for (lines, expected) in cases {
+        assert_eq!(running(lines), *expected, "{lines:?}");
+    }
+}
+
+#[test]
+fn what_is_not_known_is_not_guessed() {
+    let nothing = "cannot tell which service this is: no other process runs here";
+    let cases: &[(&[&[&str]], &str)] = &[
+        (&[], nothing),
+        // A shell that was told to start a service is not the service.
+        (&[&["bash", "-c", "exec nova-conductor"]], nothing),
+        (
+            &[&["/usr/bin/unheard-of", "--fast"]],
+            "cannot tell which service this is: no service is known by the processes here (unheard-of)",
+        ),
+        (
+            &[&["/lib/systemd/systemd"], &["/usr/bin/nova-compute"], &["/usr/bin/nova-conductor"]],
+            "cannot tell which service this is: it could be nova-compute or nova-conductor",
+        ),
+    ];
+    for (lines, expected) in cases {
+        assert_eq!(running(lines), *expected, "{lines:?}");
+    }
+}
+
+/// What would be looked at in a container: the names of the checks, and of
+/// those that do not apply the reason.
+fn planned(service: &str, lines: &[&[&str]], files: &[(&str, &str)]) -> (String, Vec<String>) {
+    let (folder, vantage) = container(lines);
+    for (path, content) in files {
+        let path = folder.path().join("root").join(path.trim_start_matches('/'));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+    let definition = Catalog::embedded().definition(service).unwrap();
+    let plan = Plan::new(&definition, &Request::default(), &vantage);
+    let checks: Vec<_> = plan
+        .checks
+        .iter()
+        .map(|check| match &check.look {
+            Ok(look) => look.describe(),
+            Err(error) => error.to_string(),
+        })
+        .collect();
+    let skipped = plan.skipped.iter().map(|check| check.because.clone()).collect();
+    (checks.join("; "), skipped)
+}
+
+#[test]
+fn nova_compute_also_checks_the_container_instances_are_migrated_through() {
+    let compute: &[&str] = &["/usr/bin/python3", "/usr/bin/nova-compute"];
+    let sshd: &[&str] = &["/usr/sbin/sshd", "-D", "-p", "2022"];
+    let bus =
+        "that nova-compute runs; that nova-compute holds a living connection to port 5671 or 5672";
+    let no_nova = "sshd runs here and no nova-compute runs here";
+    // Neither runs: then it is nova-compute that is missed.
+    for lines in [&[compute][..], &[compute, sshd], &[]] {
+        let (checks, skipped) = planned("nova-compute", lines, &[]);
+        assert!(checks.starts_with(bus), "{checks}");
+        assert_eq!(skipped.len(), 1, "{lines:?}: {skipped:?}");
+    }
+    let (checks, skipped) = planned("nova-compute", &[sshd], &[]);
+    assert_eq!(checks, "that sshd listens on port 2022");
+    assert_eq!(skipped, [no_nova, no_nova]);
+}
+
+#[test]
+fn ironic_conductor_needs_no_bus_where_calls_come_by_http() {
+    let conductor: &[&str] = &["/usr/bin/ironic-conductor"];
+    let conf = "[DEFAULT]\nrpc_transport = json-rpc\n[json_rpc]\nport = 8090\n";
+    let files = [("/etc/ironic/ironic.conf", conf)];
+    let (checks, skipped) = planned("ironic-conductor", &[conductor], &files);
+    assert_eq!(checks, "that ironic-conductor runs; that ironic-conductor listens on port 8090");
+    let because = "[DEFAULT] rpc_transport in /etc/ironic/ironic.conf:2 is \"json-rpc\"";
+    assert_eq!(skipped, [because]);
+}
