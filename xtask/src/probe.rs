@@ -46,9 +46,19 @@ impl Built {
     }
 }
 
-/// Builds the probe for this machine's architecture: against musl where that target is installed,
-/// else against glibc, static either way.
+/// Builds the probe.
 pub(crate) fn build_probe(session: &Session) -> Result<Built> {
+    build_static(session, "probe", "healthcheck")
+}
+
+/// Builds the stand-in for a service that container tests put into empty images.
+pub(crate) fn build_stand_in(session: &Session) -> Result<Built> {
+    build_static(session, "stand-in", "stand-in")
+}
+
+/// Builds a binary for this machine's architecture: against musl where that target is installed,
+/// else against glibc, static either way.
+fn build_static(session: &Session, package: &str, binary: &str) -> Result<Built> {
     let arch = std::env::consts::ARCH;
     let musl = format!("{arch}-unknown-linux-musl");
     let target =
@@ -58,8 +68,8 @@ pub(crate) fn build_probe(session: &Session) -> Result<Built> {
     let cargo = cargo(session)
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env("RUSTFLAGS", format!("{flags} -C target-feature=+crt-static").trim())
-        .args(["--package", "probe", "--target", &target]);
-    let built = build(session, cargo, "healthcheck", &target)?;
+        .args(["--package", package, "--target", &target]);
+    let built = build(session, cargo, binary, &target)?;
     let bytes =
         fs::read(&built.path).with_context(|| format!("cannot read {}", built.path.display()))?;
     ensure_static(&bytes).with_context(|| built.path.display().to_string())?;

@@ -72,6 +72,9 @@ fn container_tests(session: &Session) -> Result<()> {
     let step = session.progress.start("static probe");
     let probe = probe::build_probe(session)?;
     step.done(&probe.describe());
+    let step = session.progress.start("static stand-in");
+    let stand_in = probe::build_stand_in(session)?;
+    step.done("");
     let step = session.progress.start("healthctl");
     let healthctl = probe::build_healthctl(session)?;
     step.done("");
@@ -81,6 +84,7 @@ fn container_tests(session: &Session) -> Result<()> {
         session.progress.heading("container tests");
         let mut tests = program(session)
             .env("HEALTHCHECK_PROBE", &probe.path)
+            .env("HEALTHCHECK_STAND_IN", &stand_in.path)
             .env("HEALTHCTL", &healthctl.path)
             .env("HEALTHCHECK_IMAGE_BASE", base);
         for image in IMAGES {
