@@ -29,6 +29,8 @@ pub trait Kind: Sized + Send + Sync + 'static {
     const ABOUT: &'static str;
     /// A check of this kind, as TOML; parsed by a test, printed in the docs.
     const EXAMPLE: &'static str;
+    /// Its fields and what each means, for the reference.
+    const FIELDS: Fields;
     /// What an author writes: the fields of its `[[check]]`.
     type Written: DeserializeOwned + fmt::Debug + Send + Sync + 'static;
     /// The evidence, shown in the report.
@@ -52,6 +54,9 @@ pub trait Kind: Sized + Send + Sync + 'static {
     /// Judges, and never looks.
     fn judge(&self, seen: &Self::Seen) -> Judgement;
 }
+
+/// The fields of a kind: name and meaning, as the reference prints them.
+pub type Fields = &'static [(&'static str, &'static str)];
 
 /// What a kind makes of what it saw.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,8 +105,13 @@ pub struct Entry {
     pub about: &'static str,
     /// A check of this kind, as TOML.
     pub example: &'static str,
+    /// Its fields and what each means.
+    pub fields: Fields,
     /// Reads the fields of a check.
     pub(crate) read: ReadFields,
+    /// Notes the fields that reading asks for, to compare with those that are told.
+    #[cfg(test)]
+    note_fields: fn(&mut Vec<&'static str>),
 }
 
 /// Reads the fields of a check of one kind; `None` where they have mistakes.
@@ -181,9 +191,15 @@ const fn entry<K: Kind>() -> Entry {
         name: K::NAME,
         about: K::ABOUT,
         example: K::EXAMPLE,
+        fields: K::FIELDS,
         read: |decoder, table| {
             let written = decoder.fields::<K::Written>(table)?;
             Some(Arc::new(WrittenFor::<K>(written)))
+        },
+        #[cfg(test)]
+        note_fields: |into| {
+            // Always an error: it only asks.
+            let _ = <K::Written as serde::Deserialize>::deserialize(tests::Asked(into));
         },
     }
 }
@@ -216,6 +232,47 @@ mod tests {
             .collect();
         files.sort();
         assert_eq!(files, ALL.iter().map(|entry| entry.name).collect::<Vec<_>>());
+    }
+
+    /// A deserializer that only notes which fields a struct asks for.
+    pub(super) struct Asked<'a>(pub(super) &'a mut Vec<&'static str>);
+
+    impl<'de> serde::Deserializer<'de> for Asked<'_> {
+        type Error = serde::de::value::Error;
+
+        fn deserialize_any<V: serde::de::Visitor<'de>>(
+            self,
+            _: V,
+        ) -> Result<V::Value, Self::Error> {
+            Err(serde::de::Error::custom("expected a struct"))
+        }
+
+        fn deserialize_struct<V: serde::de::Visitor<'de>>(
+            self,
+            _: &'static str,
+            fields: &'static [&'static str],
+            _: V,
+        ) -> Result<V::Value, Self::Error> {
+            self.0.extend(fields);
+            Err(serde::de::Error::custom("noted"))
+        }
+
+        serde::forward_to_deserialize_any! {
+            bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
+            unit unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+        }
+    }
+
+    #[test]
+    fn the_reference_names_every_field_and_no_other() {
+        for entry in ALL {
+            let mut asked = Vec::new();
+            (entry.note_fields)(&mut asked);
+            let mut told: Vec<_> = entry.fields.iter().map(|(name, _)| *name).collect();
+            asked.sort_unstable();
+            told.sort_unstable();
+            assert_eq!(told, asked, "{}", entry.name);
+        }
     }
 
     #[test]

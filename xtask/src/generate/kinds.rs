@@ -14,7 +14,10 @@ pub(super) fn page() -> Result<String> {
     }
     for kind in ALL {
         writeln!(page, "\n## {}\n\nEstablishes that {}.\n", kind.name, kind.about)?;
-        writeln!(page, "```toml\n{}```", kind.example)?;
+        writeln!(page, "```toml\n{}```\n\n| field | meaning |\n|---|---|", kind.example)?;
+        for (name, meaning) in kind.fields {
+            writeln!(page, "| `{name}` | {meaning} |")?;
+        }
     }
     Ok(page)
 }

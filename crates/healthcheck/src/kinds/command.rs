@@ -1,7 +1,7 @@
 //! The service says so itself, by a command in its container. The last resort:
 //! it starts something, and from outside it is blind.
 
-use super::{Judgement, Kind};
+use super::{Fields, Judgement, Kind};
 use crate::definition::{OneOrMany, Var};
 use crate::plan::{Scene, Unplanned};
 use crate::text::shown;
@@ -58,6 +58,10 @@ kind = \"command\"
 run = [\"ovs-appctl\", \"-t\", \"ovn-northd\", \"version\"]
 output = \"ovn-northd\"
 ";
+    const FIELDS: Fields = &[
+        ("run", "the program and its arguments; there is no shell"),
+        ("output", "a regular expression that the output must match"),
+    ];
     type Written = Written;
     type Seen = Seen;
 

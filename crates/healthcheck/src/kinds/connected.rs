@@ -6,7 +6,7 @@
 mod dependency;
 mod movement;
 
-use super::{Judgement, Kind};
+use super::{Fields, Judgement, Kind};
 use crate::definition::{OneOrMany, Var};
 use crate::owner::Holders;
 use crate::plan::{Scene, Unplanned};
@@ -87,6 +87,15 @@ to = \"amqp://rabbit1:5672,rabbit2:5672\"   # mostly \"{transport_url}\", from [
 port = [5671, 5672]                       # when nothing says where to
 heartbeat = \"60s\"                         # oslo.messaging's heartbeat_timeout_threshold
 ";
+    const FIELDS: Fields = &[
+        ("process", "the program; the definition's if not given"),
+        ("to", "URLs or addresses, mostly `\"{transport_url}\"`"),
+        (
+            "port",
+            "the ports, for an address without one, and when `to` is not given or not to be found",
+        ),
+        ("heartbeat", "how often something must move; `0` or not given: nothing must"),
+    ];
     type Written = Written;
     type Seen = Seen;
 

@@ -2,7 +2,7 @@
 //! replication's recon files, status files.
 
 use super::command::Matching;
-use super::{Judgement, Kind};
+use super::{Fields, Judgement, Kind};
 use crate::conditions::JsonCondition;
 use crate::definition::Var;
 use crate::plan::{Scene, Unplanned};
@@ -75,6 +75,19 @@ path = \"/var/cache/swift/object.recon\"
 max-age = \"1h\"
 json = [{ at = \"/replication_last\", max-age = \"30min\" }]
 ";
+    const FIELDS: Fields = &[
+        ("path", "the file"),
+        ("absent", "`true`: it must not be there"),
+        ("max-age", "it was changed no longer ago than this"),
+        (
+            "lines",
+            "`{ matching = REGEX, at-least = N }`: it has so many lines that match; 1 if not given",
+        ),
+        (
+            "json",
+            "conditions on its JSON: `{ at = POINTER }` with one of `is`, `at-most`, `at-least` and `max-age`",
+        ),
+    ];
     type Written = Written;
     type Seen = Seen;
 

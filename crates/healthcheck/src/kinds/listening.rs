@@ -1,7 +1,7 @@
 //! The service listens: the port is bound, by the right process, and the queue
 //! of connections it has not yet accepted is not full.
 
-use super::{Judgement, Kind};
+use super::{Fields, Judgement, Kind};
 use crate::definition::{OneOrMany, Var};
 use crate::owner::Holders;
 use crate::plan::{Scene, Unplanned};
@@ -72,6 +72,12 @@ kind = \"listening\"
 port = 11211                   # or \"{port}\", from [settings]; a list means one of them
 protocol = \"tcp\"               # or \"udp\"
 ";
+    const FIELDS: Fields = &[
+        ("process", "the program; the definition's if not given, any if that names none"),
+        ("port", "the ports: one of them is enough, unless `all`"),
+        ("protocol", "`tcp` or `udp`; `tcp` if not given"),
+        ("all", "`true`: it must listen on every port"),
+    ];
     type Written = Written;
     type Seen = Seen;
 

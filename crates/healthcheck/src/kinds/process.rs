@@ -1,7 +1,7 @@
 //! The service's process runs: the right program, alive, not stopped, and not
 //! only a zombie.
 
-use super::{Judgement, Kind};
+use super::{Fields, Judgement, Kind};
 use crate::definition::Var;
 use crate::plan::{Scene, Unplanned};
 use crate::program::Program;
@@ -50,6 +50,10 @@ impl Kind for Process {
 kind = \"process\"
 process = \"nova-compute\"       # by its name, whatever interpreter runs it
 ";
+    const FIELDS: Fields = &[
+        ("process", "the program; the definition's if not given"),
+        ("at-least", "how many processes of it there must be; 1 if not given"),
+    ];
     type Written = Written;
     type Seen = Seen;
 

@@ -1,6 +1,6 @@
 //! Someone accepts on a unix socket: by path or abstract name.
 
-use super::{Judgement, Kind};
+use super::{Fields, Judgement, Kind};
 use crate::definition::Var;
 use crate::owner::Holders;
 use crate::plan::{Scene, Unplanned};
@@ -51,6 +51,11 @@ impl Kind for Socket {
 kind = \"socket\"
 path = \"/run/libvirt/virtlogd-sock\"   # or: abstract = \"ISCSIADM_ABSTRACT_NAMESPACE\"
 ";
+    const FIELDS: Fields = &[
+        ("path", "the socket's path"),
+        ("abstract", "its name in the abstract namespace"),
+        ("process", "whose it must be; the definition's program if not given"),
+    ];
     type Written = Written;
     type Seen = Seen;
 
