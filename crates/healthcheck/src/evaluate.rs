@@ -41,6 +41,12 @@ impl Finding {
         Self { check: kind.to_owned(), kind, verdict, proof: None, hint: blind.hint, seen: None }
     }
 
+    /// Why it is what it is, or what it rests on, in words; empty where
+    /// nothing is to be said.
+    pub fn because(&self) -> &str {
+        self.verdict.because().or(self.proof.as_deref()).unwrap_or_default()
+    }
+
     fn named(mut self, check: &str) -> Self {
         check.clone_into(&mut self.check);
         self

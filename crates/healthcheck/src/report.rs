@@ -1,6 +1,13 @@
 //! Findings, as one value that can be rendered: what the answer is, and why.
 
+mod explain;
+mod json;
+mod nagios;
+#[cfg(test)]
+mod tests;
 mod text;
+
+pub use json::MEDIA_TYPE;
 
 use crate::evaluate::Finding;
 use crate::maintenance::Maintenance;
@@ -32,6 +39,22 @@ impl Report {
             Some(worst) if worst.verdict.severity() >= finding.verdict.severity() => Some(worst),
             _ => Some(finding),
         })
+    }
+
+    /// The finding that the first line tells: the worst, but for maintenance
+    /// where that decides. `None` where all is plainly healthy.
+    pub fn speaker(&self) -> Option<&Finding> {
+        if self.findings.is_empty() {
+            return None;
+        }
+        let decides =
+            self.role == Role::Ready && matches!(self.maintenance, Maintenance::Active(_));
+        let unhealthy =
+            self.worst().filter(|worst| matches!(worst.verdict, Verdict::Unhealthy { .. }));
+        if decides && unhealthy.is_none() {
+            return self.maintenance.finding();
+        }
+        self.worst().filter(|worst| worst.verdict != Verdict::Healthy)
     }
 
     /// The verdict over all: the worst finding's. With nothing to look at,

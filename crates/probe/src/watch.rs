@@ -1,0 +1,148 @@
+//! What watches over an evaluation: a signal, or a deadline that passes while
+//! something else than a check is stuck (a file on a dead file system), ends
+//! it with a line and a status all the same.
+
+use crate::output;
+use healthcheck::text::shown;
+use healthcheck::verdict::{Exit, Role, Verdict};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use std::io::PipeReader;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Signals that end an evaluation.
+const SIGNALS: [(i32, &str); 3] = [(SIGTERM, "SIGTERM"), (SIGINT, "SIGINT"), (SIGHUP, "SIGHUP")];
+
+/// Enough for a poll and a message.
+const STACK: usize = 128 << 10;
+
+/// Watches over an evaluation.
+#[derive(Debug, Clone)]
+pub(crate) struct Watch(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    role: Role,
+    started: Instant,
+    limit: Duration,
+    service: String,
+    stage: &'static str,
+    /// Somebody is about to say the answer; there is only one.
+    answered: bool,
+}
+
+impl Watch {
+    /// Begins to watch. Where a thread or a pipe is not to be had, the
+    /// evaluation goes on without.
+    pub(crate) fn start(role: Role, limit: Duration) -> Self {
+        let state = State {
+            role,
+            started: Instant::now(),
+            limit,
+            service: "container".to_owned(),
+            stage: "finding out which service this is",
+            answered: false,
+        };
+        let watch = Self(Arc::new(Mutex::new(state)));
+        let theirs = watch.clone();
+        let thread = std::thread::Builder::new().name("watch".into()).stack_size(STACK);
+        // Without it there is no watch, and still an answer.
+        let _ = thread.spawn(move || theirs.run());
+        watch
+    }
+
+    /// What goes on now, for the message that says what took too long.
+    pub(crate) fn stage(&self, service: &str, stage: &'static str) {
+        let mut state = self.state();
+        service.clone_into(&mut state.service);
+        state.stage = stage;
+    }
+
+    /// How long it may take, once that is known better; counted from the start.
+    pub(crate) fn limit(&self, limit: Duration) {
+        self.state().limit = limit;
+    }
+
+    /// How long it has been.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.state().started.elapsed()
+    }
+
+    /// Claims the answer: true for whoever asks first.
+    pub(crate) fn claim(&self) -> bool {
+        !std::mem::replace(&mut self.state().answered, true)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn run(&self) {
+        let signal = Arc::new(AtomicUsize::new(0));
+        let pipe = catch_signals(&signal).ok();
+        loop {
+            let left = self.state().left();
+            let mut fds: Vec<PollFd<'_>> =
+                pipe.iter().map(|pipe| PollFd::new(pipe, PollFlags::IN)).collect();
+            let timeout = Timespec::try_from(left).unwrap_or_default();
+            let _ = poll(&mut fds, Some(&timeout));
+            let caught = signal.load(Ordering::SeqCst);
+            if let Some((_, name)) = SIGNALS.iter().find(|(number, _)| *number as usize == caught) {
+                return self.answer(&format!("ended by {name}"), |_| Exit::Fail);
+            }
+            let (left, limit, stage) = {
+                let state = self.state();
+                (state.left(), state.limit, state.stage)
+            };
+            if left.is_zero() {
+                let because = format!("still {stage} after {} ms", limit.as_millis());
+                return self.answer(&because, |role| role.exit([&Verdict::unknown("")]));
+            }
+        }
+    }
+
+    /// Says that there is no answer, unless there is one by now.
+    fn answer(&self, because: &str, exit: impl Fn(Role) -> Exit) {
+        if !self.claim() {
+            return;
+        }
+        let (role, service) = {
+            let state = self.state();
+            (state.role, shown(&state.service, 60))
+        };
+        output::print(&format!("unknown: {service}: interrupted: {because}\n"));
+        std::process::exit(u8::from(exit(role)).into());
+    }
+}
+
+/// A pipe that becomes readable when a signal was caught, after its number was
+/// written to `caught`.
+fn catch_signals(caught: &Arc<AtomicUsize>) -> std::io::Result<PipeReader> {
+    let (reader, writer) = std::io::pipe()?;
+    for (signal, _) in SIGNALS {
+        signal_hook::flag::register_usize(signal, Arc::clone(caught), signal as usize)?;
+        signal_hook::low_level::pipe::register(signal, writer.try_clone()?)?;
+    }
+    Ok(reader)
+}
+
+impl State {
+    /// What is left, with a little more so that whoever keeps the deadline by
+    /// himself comes first.
+    fn left(&self) -> Duration {
+        let grace = (self.limit / 10).min(Duration::from_millis(100));
+        (self.limit + grace).saturating_sub(self.started.elapsed())
+    }
+}
+
+/// Makes a defect of ours an answer: a line, status 1, and nothing of what a
+/// panic's message may hold.
+pub(crate) fn answer_for_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map_or_else(String::new, |at| format!(" at {at}"));
+        output::print(&format!("unknown: healthcheck: internal error{place}\n"));
+        std::process::exit(1);
+    }));
+}
