@@ -22,6 +22,10 @@ use vantage::{
     Blind, Deadline, Port, Protocol, Socket, SocketSource, SocketState, Vantage, Wanted,
 };
 
+/// What an AMQP 0-9-1 client says first (section 4.2.2 of its specification); a broker answers
+/// within milliseconds, also one that wants TLS or another version. Heartbeats are the bus's.
+const AMQP: &[u8] = b"AMQP\0\0\x09\x01";
+
 /// The service holds a living connection.
 pub struct Connected {
     program: Program,
@@ -148,7 +152,7 @@ heartbeat = \"60s\"                         # oslo.messaging's heartbeat_timeout
         // Only now, when it is broken anyway, do we knock: whose fault it is
         // depends on whether the dependency answers.
         if seen.connections.is_empty() && seen.elsewhere.is_empty() && !seen.processes.is_empty() {
-            seen.tried = resolved.try_each(from, by);
+            seen.tried = resolved.try_each(self.heartbeat.map(|_| AMQP), from, by);
         }
         Ok(seen)
     }

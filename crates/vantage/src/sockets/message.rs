@@ -227,7 +227,7 @@ fn attribute(mut attributes: &[u8], kind: u16) -> Option<&[u8]> {
 }
 
 /// The fields of `struct tcp_info` that are used. It has grown at its end with
-/// every few kernels; these have been where they are since Linux 2.6.
+/// every few kernels; these have been where they are since Linux 2.6, `heard` since 4.1.
 fn movement(info: &[u8]) -> Option<Movement> {
     Some(Movement {
         retransmits: *info.get(2)?,
@@ -235,11 +235,16 @@ fn movement(info: &[u8]) -> Option<Movement> {
         unacknowledged: u32_at(info, 24)?,
         last_sent: Duration::from_millis(u32_at(info, 44)?.into()),
         last_received: Duration::from_millis(u32_at(info, 52)?.into()),
+        heard: u64_at(info, 128),
     })
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_ne_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_ne_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
