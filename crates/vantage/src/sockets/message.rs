@@ -295,6 +295,7 @@ mod tests {
         for (at, number) in [(24, 5u32), (44, 6000), (52, 7000)] {
             info[at..at + 4].copy_from_slice(&number.to_ne_bytes());
         }
+        info[128..136].copy_from_slice(&12_345_678_901u64.to_ne_bytes());
         info.truncate(length);
         info
     }
@@ -307,7 +308,7 @@ mod tests {
     #[test]
     fn a_connection_with_its_movement_from_short_and_long_kernels() {
         // Linux 2.6 gave 104 bytes, 6.x gives more than 240.
-        for length in [56, 104, 256] {
+        for (length, heard) in [(56, None), (104, None), (256, Some(12_345_678_901))] {
             let (next, answer) = take(&message(20, 2, SEQUENCE, &reply(&info(length))));
             assert_eq!(next, Ok(Next::More));
             let [socket] = &answer.sockets[..] else { panic!("{answer:?}") };
@@ -321,6 +322,7 @@ mod tests {
                 unacknowledged: 5,
                 retransmits: 3,
                 probes: 4,
+                heard,
             };
             assert_eq!(socket.movement, Some(expected));
         }
