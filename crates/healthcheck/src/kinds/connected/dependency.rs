@@ -135,15 +135,26 @@ impl Dependency {
 }
 
 impl Resolved {
-    /// Knocks at each address, until one answers. That a kernel accepts proves nothing of the
+    /// Adds the other sides of sockets.
+    pub(super) fn add(&mut self, sockets: &[&Socket]) {
+        for socket in sockets {
+            let remote = SocketAddr::new(unmapped(socket.remote.ip()), socket.remote.port());
+            if !self.addresses.contains(&remote) {
+                self.addresses.push(remote);
+            }
+        }
+    }
+
+    /// Knocks at each address, until one answers; and why one could not be tried. That a kernel accepts proves nothing of the
     /// program behind it, so where there is a `greeting`, something must come back for it.
     pub(super) fn try_each(
         &self,
         greeting: Option<&[u8]>,
         from: &Vantage,
         by: Deadline,
-    ) -> Vec<Tried> {
+    ) -> (Vec<Tried>, Option<String>) {
         let mut tried = Vec::new();
+        let mut untried = None;
         for (index, address) in self.addresses.iter().enumerate() {
             // What is left is shared, so that a silent first host leaves time for a living second.
             let left = (self.addresses.len() - index) as u32;
@@ -157,7 +168,10 @@ impl Resolved {
                 }
                 Err(error @ DialError::Refused(_)) => (Answer::Refuses, error.to_string()),
                 // We could not try: that says nothing of the other side.
-                Err(DialError::Blind(_)) => continue,
+                Err(DialError::Blind(blind)) => {
+                    untried.get_or_insert_with(|| blind.to_string());
+                    continue;
+                }
                 Err(error) => (Answer::Silent, error.to_string()),
             };
             tried.push(Tried { address: address.to_string(), answer, said });
@@ -165,7 +179,7 @@ impl Resolved {
                 break;
             }
         }
-        tried
+        (tried, untried)
     }
 }
 
@@ -246,7 +260,7 @@ mod tests {
         let addresses = vec![listener.local_addr().unwrap()];
         let by = Deadline::after(Duration::from_secs(10));
         let resolved = Resolved { addresses, ..Resolved::default() };
-        let tried = resolved.try_each(Some(b"hello"), &Vantage::inside().unwrap(), by);
+        let (tried, _) = resolved.try_each(Some(b"hello"), &Vantage::inside().unwrap(), by);
         tried[0].answer
     }
 

@@ -30,9 +30,11 @@ impl Heartbeat {
         self.timeout
     }
 
-    /// Idle services leave bytes unread for less than one sample to the next.
+    /// oslo.messaging reads an idle connection every timeout / heartbeat_rate / 2,
+    /// a quarter of the timeout by a rate of 2, and half as long again is for a busy
+    /// machine. A broker's heartbeat comes, and begins this anew, every half.
     fn reads_within(&self) -> Duration {
-        (self.timeout / 4).max(Duration::from_secs(10))
+        self.timeout.mul_f64(0.375).max(Duration::from_secs(10))
     }
 }
 
@@ -157,10 +159,11 @@ mod tests {
             // sent s, received s, unread, unsent, retransmits, probes
             ("idle at its most silent", (75, 51, 0, 0, 0, 0), None),
             ("idle, a heartbeat just arrived", (30, 0, 8, 0, 0, 0), None),
+            ("idle, about to read a heartbeat", (30, 16, 8, 0, 0, 0), None),
             (
                 "frozen process, early",
-                (40, 16, 8, 0, 0, 0),
-                Some(Stall::Unread { bytes: 8, seconds: 16 }),
+                (40, 24, 8, 0, 0, 0),
+                Some(Stall::Unread { bytes: 8, seconds: 24 }),
             ),
             (
                 "frozen process, heartbeat just arrived",
