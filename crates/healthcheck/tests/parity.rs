@@ -1,8 +1,6 @@
 //! Every scenario, looked at as its container sees itself and as the host sees
 //! it among noisy neighbours: the same answer, and the one that is right.
 
-#![expect(clippy::disallowed_methods, reason = "tests make the system that is looked at")]
-
 mod support;
 
 use healthcheck::kinds;

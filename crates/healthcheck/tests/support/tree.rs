@@ -113,7 +113,7 @@ impl Drop for Tree {
 
 /// Takes all permissions away; the look is without the privilege to pass over that.
 pub(crate) fn forbid(path: &Path) {
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o000)).unwrap();
 }
 
 fn finish(folder: &Path, proc: &Path, scenario: &Scenario) {
