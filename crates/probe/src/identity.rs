@@ -139,7 +139,7 @@ fn base(
         return Ok((service, ToldBy::File(PathBuf::from(OWN_FILE))));
     }
     if let Some((service, name)) =
-        names.iter().find_map(|name| Some((catalog.service(&name)?.to_owned(), name)))
+        names.iter(from).find_map(|name| Some((catalog.service(&name)?.to_owned(), name)))
     {
         return Ok((service, ToldBy::Name(name)));
     }

@@ -5,6 +5,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use vantage::{FileKind, Place, Vantage};
 
 /// The kernel follows no more links than this (MAXSYMLINKS).
 const MAX_LINKS: usize = 40;
@@ -27,17 +28,18 @@ impl Names {
         Self { called: called.into(), path }
     }
 
-    /// The name, then that of each link. Nothing is looked up before it is asked for.
-    pub fn iter(&self) -> impl Iterator<Item = String> + '_ {
+    /// The name, then that of each link, as they are found beneath the container's
+    /// root. Nothing is looked up before it is asked for.
+    pub fn iter<'a>(&'a self, from: &'a Vantage) -> impl Iterator<Item = String> + 'a {
         let own = base_name(&self.called).map(str::to_owned);
         let mut at = None;
         let links = (0..MAX_LINKS).map_while(move |step| {
             let path = match at.take() {
                 Some(path) => path,
-                None if step == 0 => self.file()?,
+                None if step == 0 => self.file(from)?,
                 None => return None,
             };
-            let target = std::fs::read_link(&path).ok()?;
+            let target = from.read_link(&path).ok()??;
             let name = base_name(target.as_os_str()).map(str::to_owned);
             at = path.parent().map(|folder| folder.join(&target));
             Some(name)
@@ -46,14 +48,15 @@ impl Names {
     }
 
     /// The file that was called: a name without a slash was looked up in `PATH`.
-    fn file(&self) -> Option<PathBuf> {
+    fn file(&self, from: &Vantage) -> Option<PathBuf> {
         let called = Path::new(&self.called);
         if called.parent().is_some_and(|folder| !folder.as_os_str().is_empty()) {
-            return Some(called.to_owned());
+            // Ours is where we were started; a container's is looked up from its root.
+            let inside = *from.place() == Place::Inside;
+            return if inside { std::path::absolute(called).ok() } else { Some(called.to_owned()) };
         }
-        std::env::split_paths(self.path.as_ref()?)
-            .map(|folder| folder.join(called))
-            .find(|path| path.is_file())
+        let is_file = |path: &PathBuf| from.stat(path).is_ok_and(|at| at.kind == FileKind::File);
+        std::env::split_paths(self.path.as_ref()?).map(|folder| folder.join(called)).find(is_file)
     }
 }
 
@@ -62,6 +65,11 @@ mod tests {
     use super::Names;
     use std::ffi::OsStr;
     use std::os::unix::fs::symlink;
+    use vantage::Vantage;
+
+    fn names(names: &Names) -> Vec<String> {
+        names.iter(&Vantage::inside().unwrap()).collect()
+    }
 
     #[test]
     fn every_link_on_the_way_has_a_name() {
@@ -74,11 +82,11 @@ mod tests {
         let expected = ["healthcheck", "nova-conductor", "binary"];
 
         let names = Names::new(path("healthcheck"), None);
-        assert_eq!(names.iter().collect::<Vec<_>>(), expected);
+        assert_eq!(self::names(&names), expected);
         let names = Names::new("healthcheck", Some(folder.path().into()));
-        assert_eq!(names.iter().collect::<Vec<_>>(), expected);
+        assert_eq!(self::names(&names), expected);
         let names = Names::new("healthcheck", None);
-        assert_eq!(names.iter().collect::<Vec<_>>(), ["healthcheck"]);
+        assert_eq!(self::names(&names), ["healthcheck"]);
     }
 
     #[test]
@@ -87,8 +95,8 @@ mod tests {
         let (a, b) = (folder.path().join("a"), folder.path().join("b"));
         symlink(&b, &a).unwrap();
         symlink(&a, &b).unwrap();
-        assert_eq!(Names::new(&a, None).iter().count(), 41);
-        assert_eq!(Names::new(OsStr::new(""), None).iter().count(), 0);
-        assert_eq!(Names::new("/", None).iter().count(), 0);
+        assert_eq!(names(&Names::new(&a, None)).len(), 41);
+        assert_eq!(names(&Names::new(OsStr::new(""), None)).len(), 0);
+        assert_eq!(names(&Names::new("/", None)).len(), 0);
     }
 }
