@@ -1,2 +1,7 @@
-//! Placeholder.
-fn main() {}
+//! `healthctl`: the health of every container on this host.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    healthctl::main()
+}

@@ -30,11 +30,9 @@ impl Heartbeat {
         self.timeout
     }
 
-    /// oslo.messaging reads an idle connection every timeout / heartbeat_rate / 2,
-    /// a quarter of the timeout by a rate of 2, and half as long again is for a busy
-    /// machine. A broker's heartbeat comes, and begins this anew, every half.
+    /// Idle services leave bytes unread for less than one sample to the next.
     fn reads_within(&self) -> Duration {
-        self.timeout.mul_f64(0.375).max(Duration::from_secs(10))
+        (self.timeout / 4).max(Duration::from_secs(10))
     }
 }
 
@@ -47,8 +45,6 @@ pub(super) struct Moved {
     pub(super) received_ms: u64,
     retransmits: u8,
     probes: u8,
-    /// Bytes received in all, where the kernel counts them.
-    heard: Option<u64>,
 }
 
 impl From<&Movement> for Moved {
@@ -58,7 +54,6 @@ impl From<&Movement> for Moved {
             received_ms: movement.last_received.as_millis() as u64,
             retransmits: movement.retransmits,
             probes: movement.probes,
-            heard: movement.heard,
         }
     }
 }
@@ -72,9 +67,6 @@ pub(super) enum Stall {
     Mute { seconds: u64 },
     /// The other side sends nothing.
     Silent { seconds: u64 },
-    /// The other side's kernel took the connection; the other side never said a word on it. So it
-    /// is with each new connection to a frozen broker.
-    Wordless { seconds: u64 },
     /// What was sent is not acknowledged, however often it is repeated.
     Unacknowledged { bytes: u32, seconds: u64 },
 }
@@ -98,9 +90,6 @@ pub(super) fn stall(
     // Without heartbeats nothing has to move, and a peer that ends an idle
     // connection leaves its last words unread in a healthy pool.
     let heartbeat = heartbeat?;
-    if moved.heard == Some(0) {
-        return Some(Stall::Wordless { seconds: received.as_secs() });
-    }
     if unread > 0 && received > heartbeat.reads_within() {
         return Some(Stall::Unread { bytes: unread, seconds: received.as_secs() });
     }
@@ -118,9 +107,7 @@ impl Stall {
     pub(super) fn verdict(&self, because: String) -> Verdict {
         match self {
             Self::Unread { .. } | Self::Mute { .. } => Verdict::own_fault(because),
-            Self::Silent { .. } | Self::Wordless { .. } | Self::Unacknowledged { .. } => {
-                Verdict::dependency(because)
-            }
+            Self::Silent { .. } | Self::Unacknowledged { .. } => Verdict::dependency(because),
         }
     }
 
@@ -136,11 +123,6 @@ impl Stall {
                 )
             }
             Self::Silent { seconds } => format!("no answer from {remote} for {seconds} s"),
-            Self::Wordless { seconds } => {
-                format!(
-                    "{remote} accepted the connection {seconds} s ago and has not answered on it"
-                )
-            }
             Self::Unacknowledged { bytes, seconds } => {
                 format!("{remote} has not acknowledged {bytes} bytes, last heard {seconds} s ago")
             }
@@ -159,11 +141,10 @@ mod tests {
             // sent s, received s, unread, unsent, retransmits, probes
             ("idle at its most silent", (75, 51, 0, 0, 0, 0), None),
             ("idle, a heartbeat just arrived", (30, 0, 8, 0, 0, 0), None),
-            ("idle, about to read a heartbeat", (30, 16, 8, 0, 0, 0), None),
             (
                 "frozen process, early",
-                (40, 24, 8, 0, 0, 0),
-                Some(Stall::Unread { bytes: 8, seconds: 24 }),
+                (40, 16, 8, 0, 0, 0),
+                Some(Stall::Unread { bytes: 8, seconds: 16 }),
             ),
             (
                 "frozen process, heartbeat just arrived",
@@ -185,33 +166,12 @@ mod tests {
         ];
         let heartbeat = Heartbeat::new(Duration::from_secs(60));
         for (name, (sent, received, unread, unsent, retransmits, probes), expected) in cases {
-            let moved = Moved {
-                sent_ms: sent * 1000,
-                received_ms: received * 1000,
-                retransmits,
-                probes,
-                heard: Some(9000),
-            };
+            let moved =
+                Moved { sent_ms: sent * 1000, received_ms: received * 1000, retransmits, probes };
             assert_eq!(stall(&moved, unread, unsent, heartbeat.as_ref()), expected, "{name}");
         }
-        let idle_pool = Moved {
-            sent_ms: 9_000_000,
-            received_ms: 9_000_000,
-            retransmits: 0,
-            probes: 0,
-            heard: Some(0),
-        };
+        let idle_pool =
+            Moved { sent_ms: 9_000_000, received_ms: 9_000_000, retransmits: 0, probes: 0 };
         assert_eq!(stall(&idle_pool, 60, 0, None), None, "a pool without heartbeats may idle");
-    }
-
-    #[test]
-    fn a_connection_on_which_the_broker_never_spoke_is_no_proof_of_it() {
-        let heartbeat = Heartbeat::new(Duration::from_secs(60));
-        let fresh =
-            Moved { sent_ms: 2000, received_ms: 2000, retransmits: 0, probes: 0, heard: Some(0) };
-        let found = stall(&fresh, 0, 0, heartbeat.as_ref());
-        assert_eq!(found, Some(Stall::Wordless { seconds: 2 }));
-        let uncounted = Moved { heard: None, ..fresh };
-        assert_eq!(stall(&uncounted, 0, 0, heartbeat.as_ref()), None, "an old kernel says nothing");
     }
 }
