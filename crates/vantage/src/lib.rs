@@ -4,6 +4,7 @@
 //! on the host, or at a fixture tree. The places differ in data alone; every
 //! capability has one implementation.
 
+#![deny(clippy::disallowed_methods)]
 #![cfg_attr(test, allow(missing_docs, reason = "tests are read, not rendered"))]
 
 mod blind;

@@ -33,11 +33,18 @@ impl Membership {
             }
         } else if vantage.own_namespace_differs(pid) {
             // The usual container: the control group lists it soonest.
-            if let Some(listed) = vantage.control_group_members(pid) {
+            if let Some(namespace) = vantage.pid_namespace(pid) {
+                let Some(mut listed) = vantage.control_group_members(pid) else {
+                    return Ok(Self::PidNamespace(namespace));
+                };
+                // The group may be shared with processes of the host, where the
+                // engine makes none; deeper namespaces are the container's own.
+                let depth = vantage.namespace_depth(pid);
+                listed.retain(|&member| {
+                    vantage.pid_namespace(member).as_ref() == Some(&namespace)
+                        || vantage.namespace_depth(member) > depth
+                });
                 return Ok(Self::Listed(listed));
-            }
-            if let Some(namespace) = vantage.link(&format!("{pid}/ns/pid")) {
-                return Ok(Self::PidNamespace(namespace));
             }
         }
         let Some(group) = vantage.control_group(pid) else {
@@ -63,9 +70,7 @@ impl Membership {
     pub(crate) fn includes(&self, vantage: &Vantage, pid: Pid) -> bool {
         match self {
             Self::All | Self::Listed(_) => true,
-            Self::PidNamespace(namespace) => {
-                vantage.link(&format!("{pid}/ns/pid")).as_ref() == Some(namespace)
-            }
+            Self::PidNamespace(namespace) => vantage.pid_namespace(pid).as_ref() == Some(namespace),
             Self::ControlGroup(group) => vantage
                 .control_groups(pid)
                 .iter()
@@ -114,8 +119,20 @@ impl Vantage {
         if self.is_fixture() {
             return false;
         }
-        let theirs = self.link(&format!("{pid}/ns/pid"));
+        let theirs = self.pid_namespace(pid);
         theirs.is_some() && theirs != self.link("self/ns/pid")
+    }
+
+    fn pid_namespace(&self, pid: Pid) -> Option<PathBuf> {
+        self.link(&format!("{pid}/ns/pid"))
+    }
+
+    /// In how many pid namespaces a process has a number; 0 where it is not said.
+    fn namespace_depth(&self, pid: Pid) -> usize {
+        let status = self.read_proc(&format!("{pid}/status"), 16 << 10).unwrap_or_default();
+        let status = String::from_utf8_lossy(&status);
+        let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+        numbers.map_or(0, |numbers| numbers.split_whitespace().count())
     }
 
     fn link(&self, path: &str) -> Option<PathBuf> {

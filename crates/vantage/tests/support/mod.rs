@@ -8,6 +8,7 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use vantage::{Deadline, Pid, Port, Protocol, Wanted};
@@ -35,6 +36,7 @@ pub(crate) fn connections(protocol: Protocol, ports: &[u16]) -> Wanted {
 /// A process with a network namespace of its own, whose loopback is up.
 pub(crate) struct Netns {
     child: Child,
+    pid: Pid,
     namespace: File,
 }
 
@@ -46,20 +48,38 @@ impl Netns {
 
     /// The same with these files, by name and content, and no others in its `/etc`.
     pub(crate) fn with_etc(files: &[(&str, &str)]) -> Option<Self> {
-        if !rustix::process::geteuid().is_root() {
-            eprintln!("SKIPPED: a network namespace takes root");
-            return None;
-        }
         let etc = tempfile::tempdir().unwrap();
         for (name, content) in files {
             std::fs::write(etc.path().join(name), content).unwrap();
         }
-        let script = match files {
-            [] => "echo ready; exec sleep 1000",
-            _ => "set -e; mount -t tmpfs none /etc; cp -r $0/. /etc; echo ready; exec sleep 1000",
+        let prepare = match files {
+            [] => ":",
+            _ => "mount -t tmpfs none /etc; cp -r $0/. /etc",
         };
+        Self::start(&["--mount"], prepare, etc.path())
+    }
+
+    /// One with a pid namespace of its own besides.
+    pub(crate) fn with_pids() -> Option<Self> {
+        let mut netns = Self::start(&["--pid", "--fork", "--kill-child"], ":", Path::new("/"))?;
+        let unshare = netns.child.id();
+        let children = format!("/proc/{unshare}/task/{unshare}/children");
+        let first = std::fs::read_to_string(children).unwrap();
+        netns.pid = Pid::new(first.trim().parse().unwrap());
+        Some(netns)
+    }
+
+    fn start(options: &[&str], prepare: &str, argument: &Path) -> Option<Self> {
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("SKIPPED: a network namespace takes root");
+            return None;
+        }
+        let script = format!("set -e; {prepare}; echo ready; exec sleep 1000");
         let mut child = Command::new("unshare")
-            .args(["--net", "--mount", "sh", "-c", script, etc.path().to_str().unwrap()])
+            .arg("--net")
+            .args(options)
+            .args(["sh", "-c", &script])
+            .arg(argument)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -67,13 +87,14 @@ impl Netns {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert_eq!(line, "ready\n");
         let namespace = File::open(format!("/proc/{}/ns/net", child.id())).unwrap();
-        let netns = Self { child, namespace };
+        let pid = Pid::new(child.id());
+        let netns = Self { child, pid, namespace };
         netns.within(|| set_loopback(1));
         Some(netns)
     }
 
     pub(crate) fn pid(&self) -> Pid {
-        Pid::new(self.child.id())
+        self.pid
     }
 
     /// Does something within the namespace.
