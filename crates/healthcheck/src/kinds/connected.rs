@@ -43,6 +43,8 @@ pub struct Written {
     port: OneOrMany<Var<Port>>,
     /// How often something must move, if it must.
     heartbeat: Option<Var<Duration>>,
+    /// How often the service looks after that; oslo.messaging's `heartbeat_rate`.
+    heartbeat_rate: Option<Var<u64>>,
 }
 
 /// What was seen.
@@ -95,6 +97,7 @@ heartbeat = \"60s\"                         # oslo.messaging's heartbeat_timeout
             "the ports, for an address without one, and when `to` is not given or not to be found",
         ),
         ("heartbeat", "how often something must move; `0` or not given: nothing must"),
+        ("heartbeat-rate", "oslo.messaging's `heartbeat_rate`; 2 if not given"),
     ];
     type Written = Written;
     type Seen = Seen;
@@ -103,7 +106,9 @@ heartbeat = \"60s\"                         # oslo.messaging's heartbeat_timeout
         let program = scene.required_program(written.process.as_ref())?;
         let dependency = Dependency::plan(&written.to, &written.port, scene)?;
         let heartbeat = written.heartbeat.as_ref().map(|every| scene.value(every)).transpose()?;
-        Ok(Self { program, dependency, heartbeat: heartbeat.and_then(Heartbeat::new) })
+        let rate = written.heartbeat_rate.as_ref().map_or(Ok(2), |rate| scene.value(rate))?;
+        let heartbeat = heartbeat.and_then(|timeout| Heartbeat::new(timeout, rate));
+        Ok(Self { program, dependency, heartbeat })
     }
 
     fn describe(&self) -> String {

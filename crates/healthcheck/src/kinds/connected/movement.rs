@@ -8,31 +8,42 @@ use serde::Serialize;
 use std::time::Duration;
 use vantage::Movement;
 
-/// What a living pair of peers does at least this often.
+/// What a living pair of peers does at least this often. oslo.messaging looks
+/// after a connection `2 * rate` times in each timeout, and sends a heartbeat
+/// when it looks and the timeout has passed since the last.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Heartbeat {
     timeout: Duration,
+    rate: u32,
 }
 
 impl Heartbeat {
-    /// `None` for zero, with which oslo.messaging switches heartbeats off.
-    pub(super) fn new(timeout: Duration) -> Option<Self> {
-        (!timeout.is_zero()).then_some(Self { timeout })
+    /// `None` for a timeout of zero, with which heartbeats are switched off.
+    pub(super) fn new(timeout: Duration, rate: u64) -> Option<Self> {
+        let rate = u32::try_from(rate).unwrap_or(u32::MAX).max(1);
+        (!timeout.is_zero()).then_some(Self { timeout, rate })
     }
 
-    /// An idle service was seen silent for up to 1.25 of it, a starved one 1.39.
+    /// From one look after a connection to the next.
+    fn round(&self) -> Duration {
+        self.timeout / self.rate.saturating_mul(2)
+    }
+
+    /// A fifth more than an idle service needs: at rate 2 one was seen silent
+    /// for up to 1.25 timeouts, a starved one 1.39.
     fn sends_within(&self) -> Duration {
-        self.timeout.mul_f64(1.5)
+        (self.timeout + self.round()).mul_f64(1.2)
     }
 
-    /// An idle broker was seen silent for up to 0.85 of it, a starved one 0.90.
+    /// An idle broker was seen silent for up to 0.85 timeouts, a starved one 0.90.
     fn receives_within(&self) -> Duration {
         self.timeout
     }
 
-    /// Idle services leave bytes unread for less than one sample to the next.
+    /// A connection that only sends is read once in each round; a starved
+    /// service was seen to take a tenth longer.
     fn reads_within(&self) -> Duration {
-        (self.timeout / 4).max(Duration::from_secs(10))
+        (self.timeout / 2).max(self.round().mul_f64(1.5)).max(Duration::from_secs(10))
     }
 }
 
@@ -141,10 +152,11 @@ mod tests {
             // sent s, received s, unread, unsent, retransmits, probes
             ("idle at its most silent", (75, 51, 0, 0, 0, 0), None),
             ("idle, a heartbeat just arrived", (30, 0, 8, 0, 0, 0), None),
+            ("a sender's heartbeat until its next round", (40, 20, 8, 0, 0, 0), None),
             (
                 "frozen process, early",
-                (40, 16, 8, 0, 0, 0),
-                Some(Stall::Unread { bytes: 8, seconds: 16 }),
+                (40, 31, 8, 0, 0, 0),
+                Some(Stall::Unread { bytes: 8, seconds: 31 }),
             ),
             (
                 "frozen process, heartbeat just arrived",
@@ -164,12 +176,15 @@ mod tests {
             ),
             ("a lost packet", (1, 20, 0, 16, 1, 0), None),
         ];
-        let heartbeat = Heartbeat::new(Duration::from_secs(60));
+        let heartbeat = Heartbeat::new(Duration::from_secs(60), 2);
         for (name, (sent, received, unread, unsent, retransmits, probes), expected) in cases {
             let moved =
                 Moved { sent_ms: sent * 1000, received_ms: received * 1000, retransmits, probes };
             assert_eq!(stall(&moved, unread, unsent, heartbeat.as_ref()), expected, "{name}");
         }
+        let slow = Heartbeat::new(Duration::from_secs(60), 1);
+        let moved = Moved { sent_ms: 100_000, received_ms: 40_000, retransmits: 0, probes: 0 };
+        assert_eq!(stall(&moved, 8, 0, slow.as_ref()), None, "at rate 1 all takes longer");
         let idle_pool =
             Moved { sent_ms: 9_000_000, received_ms: 9_000_000, retransmits: 0, probes: 0 };
         assert_eq!(stall(&idle_pool, 60, 0, None), None, "a pool without heartbeats may idle");
