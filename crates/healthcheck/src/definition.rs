@@ -14,6 +14,7 @@ use crate::kinds::{self, Written};
 use crate::program::Program;
 use crate::settings::Source;
 use crate::text::nearest;
+use crate::verdict::Role;
 use decode::Decoder;
 use regex_lite::Regex;
 use serde::Deserialize;
@@ -79,8 +80,8 @@ pub struct Check {
     pub kind: &'static str,
     /// It is only looked at while this holds.
     pub when: Option<Condition>,
-    /// It is not looked at while this holds.
-    pub unless: Option<Condition>,
+    /// It is not looked at while one of these holds.
+    pub unless: Vec<Condition>,
     /// The kind's own values.
     pub written: Arc<dyn Written>,
     /// The settings its values refer to, and where.
@@ -91,6 +92,8 @@ pub struct Check {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Condition {
+    /// It is asked in this role.
+    pub role: Option<Role>,
     /// One of these programs runs in the container.
     pub process: Option<Program>,
     /// None of these programs runs in the container.
@@ -108,7 +111,8 @@ pub struct Condition {
 /// In words, for a check that does not apply because it holds.
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut parts = Vec::new();
+        let mut parts: Vec<String> = Vec::new();
+        parts.extend(self.role.map(|role| format!("the role is {role}")));
         parts.extend(self.process.as_ref().map(|program| format!("{program} runs here")));
         parts.extend(self.no_process.as_ref().map(|program| format!("no {program} runs here")));
         parts.extend(self.setting.as_ref().map(|name| match &self.matching {
@@ -311,7 +315,8 @@ fn read_check(item: Spanned<DeValue<'_>>, decoder: &mut Decoder<'_>) -> Option<C
     var::collect_placeholders(&table, &mut uses);
     let name: Option<String> = decoder.value("name", table.remove("name"));
     let when = decoder.value("when", table.remove("when"));
-    let unless = decoder.value("unless", table.remove("unless"));
+    let unless: Option<OneOrMany<Condition>> = decoder.value("unless", table.remove("unless"));
+    let unless = unless.map(OneOrMany::into_vec).unwrap_or_default();
     let Some(kind) = table.remove("kind") else {
         decoder.mistake(span, format!("kind: expected {}, found nothing", kinds::one_of()), None);
         return None;

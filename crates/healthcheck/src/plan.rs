@@ -240,15 +240,18 @@ impl<'a> Scene<'a> {
         if let Some(because) = check.when.as_ref().and_then(|when| self.violation(when)) {
             return Some(because);
         }
-        match &check.unless {
-            Some(unless) if self.violation(unless).is_none() => Some(unless.to_string()),
-            _ => None,
-        }
+        let holds = |condition: &&Condition| self.violation(condition).is_none();
+        check.unless.iter().find(holds).map(ToString::to_string)
     }
 
     /// Why a condition does not hold, if it does not.
     fn violation(&self, condition: &Condition) -> Option<String> {
-        let Condition { process, no_process, setting, matching, file, contains } = condition;
+        let Condition { role, process, no_process, setting, matching, file, contains } = condition;
+        if let Some(role) = role
+            && *role != self.request.role
+        {
+            return Some(format!("the role is {}", self.request.role));
+        }
         let runs = |program: &Program| program.find(self.from).is_ok_and(|found| !found.is_empty());
         if let Some(program) = process
             && !runs(program)

@@ -1,5 +1,6 @@
 //! What an answer says, whose fault it is, and what it means for a role.
 
+use serde::Deserialize;
 use std::fmt;
 
 /// The answer to "is it healthy?". There is no default: every look must say.
@@ -38,7 +39,8 @@ pub enum Blame {
 }
 
 /// What the answer is for (DESIGN.md, section 2, item 6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// Docker's HEALTHCHECK, an operator, CI.
     #[default]
@@ -135,6 +137,17 @@ impl Blame {
             Self::Dependency => "dependency",
             Self::Environment => "environment",
         }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Health => "health",
+            Self::Live => "live",
+            Self::Ready => "ready",
+            Self::Startup => "startup",
+        })
     }
 }
 

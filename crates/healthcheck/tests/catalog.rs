@@ -5,6 +5,7 @@
 
 use healthcheck::catalog::{Catalog, CatalogError, EMBEDDED, Embedded};
 use healthcheck::plan::{Plan, Request};
+use healthcheck::verdict::Role;
 use regex_lite::Regex;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -41,6 +42,20 @@ fn an_entry_is_in_the_file_of_its_name_and_says_what_it_is_about() {
             healthcheck::definition::Definition::parse(entry.text, entry.file).unwrap();
         let about = definition.about.unwrap_or_default();
         assert!(about.len() > 10 && !about.ends_with('.'), "{}: about: {about:?}", entry.file);
+    }
+}
+
+/// What these kinds see is that something is there, not that it works.
+#[test]
+fn an_entry_that_proves_little_says_what_it_lacks() {
+    let weak = ["file", "listening", "process", "socket"];
+    for entry in services() {
+        let definition = Catalog::embedded().definition(entry.service).unwrap();
+        let proves_little = definition.checks.iter().all(|check| weak.contains(&check.kind));
+        assert!(!proves_little || !definition.lacks.is_empty(), "{}", entry.file);
+        for lack in &definition.lacks {
+            assert!(!lack.ends_with('.') && lack.len() < 160, "{}: {lack}", entry.file);
+        }
     }
 }
 
@@ -146,6 +161,70 @@ fn a_service_is_known_by_what_runs() {
             "mistral-engine",
         ),
         (&[&["/usr/bin/mistral-server", "--server", "event-engine"]], "mistral-event-engine"),
+        (
+            &[&[
+                "ceilometer-polling: master process [/usr/bin/ceilometer-polling --polling-namespaces ipmi]",
+            ]],
+            "ceilometer-agent-ipmi",
+        ),
+        (
+            &[&["/usr/bin/ceilometer-polling", "--polling-namespaces", "compute"]],
+            "ceilometer-agent-compute",
+        ),
+        (
+            &[&["/usr/lib64/erlang/erts-13/bin/beam.smp", "-W", "w", "--", "-s", "rabbit", "boot"]],
+            "rabbitmq",
+        ),
+        (&[&["redis-server *:6379"]], "redis"),
+        (&[&["/usr/bin/redis-sentinel *:26379 [sentinel]"]], "redis-sentinel"),
+        (&[&["/usr/sbin/mysqld", "--wsrep-on=ON"]], "mariadb"),
+        (&[&["/usr/sbin/crond", "-s", "-n"]], "cron"),
+        (
+            &[&[
+                "ovsdb-server",
+                "--remote=punix:/var/run/ovn/ovnnb_db.sock",
+                "/var/lib/openvswitch/ovn-nb/ovnnb.db",
+            ]],
+            "ovn-nb-db",
+        ),
+        (
+            &[&[
+                "ovsdb-server",
+                "--remote=db:OVN_Southbound,SB_Global,connections",
+                "--unixctl=/var/run/ovn/ovnsb_db.ctl",
+                "/var/lib/openvswitch/ovn-sb/ovnsb.db",
+            ]],
+            "ovn-sb-db",
+        ),
+        (
+            &[&[
+                "ovsdb-server",
+                "--remote=db:OVN_Southbound,SB_Global,connections",
+                "--unixctl=/var/run/ovn/ovnsb_relay_db.ctl",
+                "relay:OVN_Southbound:tcp:10.0.0.1:6642",
+            ]],
+            "ovn-sb-db-relay",
+        ),
+        (
+            &[&["ovsdb-server", "/etc/openvswitch/conf.db", "--remote=punix:/run/ovs/db.sock"]],
+            "openvswitch-db",
+        ),
+        (
+            &[&["ovn-controller: monitoring pid 8 (healthy)"], &["ovn-controller", "--detach"]],
+            "ovn-controller",
+        ),
+        // What an agent starts is not what the container is for.
+        (
+            &[
+                &["dumb-init", "--", "kolla_start"],
+                &["neutron-dhcp-agent (/usr/bin/python3 /usr/bin/neutron-dhcp-agent)"],
+                &["dnsmasq", "--no-hosts", "--conf-file=/etc/ironic"],
+                &["haproxy", "-f", "/var/lib/neutron/x.conf"],
+            ],
+            "neutron-dhcp",
+        ),
+        (&[&["/usr/sbin/sshd", "-D", "-p", "2022", "-h", "/etc/ssh/k"]], "nova-migration-target"),
+        (&[&["/usr/sbin/virtlogd", "--config", "/etc/libvirt/virtlogd.conf"]], "nova-virtlogd"),
     ];
     for (lines, expected) in cases {
         assert_eq!(running(lines), *expected, "{lines:?}");
@@ -176,6 +255,15 @@ fn what_is_not_known_is_not_guessed() {
 /// What would be looked at in a container: the names of the checks, and of
 /// those that do not apply the reason.
 fn planned(service: &str, lines: &[&[&str]], files: &[(&str, &str)]) -> (String, Vec<String>) {
+    planned_for(&Request::default(), service, lines, files)
+}
+
+fn planned_for(
+    request: &Request,
+    service: &str,
+    lines: &[&[&str]],
+    files: &[(&str, &str)],
+) -> (String, Vec<String>) {
     let (folder, vantage) = container(lines);
     for (path, content) in files {
         let path = folder.path().join("root").join(path.trim_start_matches('/'));
@@ -183,7 +271,7 @@ fn planned(service: &str, lines: &[&[&str]], files: &[(&str, &str)]) -> (String,
         std::fs::write(path, content).unwrap();
     }
     let definition = Catalog::embedded().definition(service).unwrap();
-    let plan = Plan::new(&definition, &Request::default(), &vantage);
+    let plan = Plan::new(&definition, request, &vantage);
     let checks: Vec<_> = plan
         .checks
         .iter()
@@ -223,4 +311,38 @@ fn ironic_conductor_needs_no_bus_where_calls_come_by_http() {
     assert_eq!(checks, "that ironic-conductor runs; that ironic-conductor listens on port 8090");
     let because = "[DEFAULT] rpc_transport in /etc/ironic/ironic.conf:2 is \"json-rpc\"";
     assert_eq!(skipped, [because]);
+}
+
+#[test]
+fn cron_looks_at_the_table_of_the_user_that_is_named() {
+    let crond: &[&[&str]] = &[&["/usr/sbin/crond", "-s", "-n"]];
+    let of_nova = Request { word: Some("nova".to_owned()), ..Request::default() };
+    let (checks, _) = planned_for(&of_nova, "cron", crond, &[]);
+    let runs = "that crond or cron runs";
+    assert_eq!(checks, format!("{runs}; that /var/spool/cron/nova is as it should be"));
+    // Without a word root's table counts, if there is one.
+    let roots = [("/var/spool/cron/root", "PATH=/bin\n0 1 * * * true\n")];
+    let (checks, _) = planned("cron", crond, &roots);
+    assert_eq!(checks, format!("{runs}; that /var/spool/cron/root is as it should be"));
+    let (checks, _) = planned("cron", crond, &[]);
+    assert_eq!(checks, runs);
+}
+
+#[test]
+fn a_database_node_that_is_being_filled_is_not_restarted() {
+    let filled: &[&[&str]] = &[
+        &["/usr/sbin/mariadbd", "--port=3307"],
+        &["/bin/bash", "-ue", "/usr/bin/wsrep_sst_mariabackup", "--role", "joiner"],
+    ];
+    let live = Request { role: Role::Live, ..Request::default() };
+    let (checks, _) = planned_for(&live, "mariadb", filled, &[]);
+    assert_eq!(checks, "that mariadbd or mysqld runs");
+    // It is not ready, and that is said to everyone else.
+    let (checks, _) = planned("mariadb", filled, &[]);
+    assert_eq!(
+        checks,
+        "that mariadbd or mysqld runs; that mariadbd or mysqld listens on port 3307"
+    );
+    let (checks, _) = planned_for(&live, "mariadb", &filled[..1], &[]);
+    assert!(checks.ends_with("port 3307"), "{checks}");
 }

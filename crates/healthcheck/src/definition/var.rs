@@ -44,11 +44,20 @@ impl FromText for u64 {
     }
 }
 
+/// A number, or what an address ends in: services write `bind` and `listen`
+/// options either way.
 impl FromText for Port {
-    const EXPECTED: &'static str = "a port from 1 to 65535";
+    const EXPECTED: &'static str = "a port from 1 to 65535, or an address that ends in one";
 
     fn from_text(text: &str) -> Option<Self> {
-        text.trim().parse().ok().and_then(Self::new)
+        let text = text.trim();
+        let port = match text.rsplit_once(':') {
+            // An IPv6 address without brackets ends in no port.
+            Some((host, _)) if host.contains(':') && !host.ends_with(']') => return None,
+            Some((_, port)) => port,
+            None => text,
+        };
+        port.parse().ok().and_then(Self::new)
     }
 }
 
@@ -250,7 +259,30 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMany<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::placeholders;
+    use super::{FromText, placeholders};
+    use vantage::Port;
+
+    #[test]
+    fn a_port_is_a_number_or_the_end_of_an_address() {
+        let cases = [
+            ("5672", Some(5672)),
+            (" 5672 ", Some(5672)),
+            (":9100", Some(9100)),
+            ("10.0.0.1:9100", Some(9100)),
+            ("[fd00::1]:9100", Some(9100)),
+            ("localhost:9100", Some(9100)),
+            ("fd00::9100", None),
+            ("::1", None),
+            ("10.0.0.1", None),
+            ("0", None),
+            ("65536", None),
+            ("host:", None),
+            ("", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(Port::from_text(text).map(Port::get), expected, "{text:?}");
+        }
+    }
 
     #[test]
     fn a_placeholder_is_a_lower_case_name_in_braces() {
