@@ -1,6 +1,2 @@
 CREATE DATABASE IF NOT EXISTS nova;
-CREATE DATABASE IF NOT EXISTS nova_api;
-CREATE DATABASE IF NOT EXISTS nova_cell0;
 GRANT ALL ON nova.* TO 'os'@'%' IDENTIFIED BY 'os';
-GRANT ALL ON nova_api.* TO 'os'@'%' IDENTIFIED BY 'os';
-GRANT ALL ON nova_cell0.* TO 'os'@'%' IDENTIFIED BY 'os';

@@ -158,7 +158,7 @@ pub(crate) fn full() -> Scenario {
     let tables = Errand {
         what: "tables of nova (nova-manage)",
         needs: "mariadb",
-        command: "nova-manage api_db sync && nova-manage cell_v2 map_cell0 && nova-manage db sync",
+        command: "nova-manage db sync --local_cell",
     };
     Scenario {
         cast: vec![
