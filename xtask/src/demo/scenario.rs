@@ -12,6 +12,8 @@ pub(crate) struct Scenario {
     pub(crate) cast: Vec<(Service, Option<Errand>)>,
     /// The faults, one after the other.
     pub(crate) acts: Vec<Act>,
+    /// The service whose whole report is shown once.
+    pub(crate) spotlight: &'static str,
     /// How often the engine checks.
     pub(crate) pace: Pace,
     /// How long the services may take to come up.
@@ -88,8 +90,13 @@ impl Expected {
     pub(crate) fn is_met(&self, services: &[Service], now: &[Standing]) -> bool {
         let own = services.iter().zip(now).find(|(service, _)| service.name == self.service);
         own.is_some_and(|(_, standing)| {
-            standing.health == Health::Unhealthy && standing.message.ends_with(self.blame.word())
+            standing.health == Health::Unhealthy && self.is_said_by(&standing.message)
         })
+    }
+
+    /// Whether a verdict's first line says it.
+    pub(crate) fn is_said_by(&self, line: &str) -> bool {
+        line.starts_with("unhealthy: ") && line.ends_with(self.blame.word())
     }
 
     /// For each role of a probe: the exit status the command must have meanwhile, and what it means.
@@ -147,6 +154,7 @@ pub(crate) fn quick() -> Scenario {
                 patience,
             },
         ],
+        spotlight: "redis",
         pace: PACE,
         patience,
     }
@@ -190,6 +198,7 @@ pub(crate) fn full() -> Scenario {
                 patience,
             },
         ],
+        spotlight: "nova-conductor",
         pace: PACE,
         patience,
     }
