@@ -67,35 +67,41 @@ pub fn redact(text: &str) -> String {
 /// Hides the passwords between `://` and `@`, of several hosts too.
 fn redact_urls(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("://") {
-        shown.push_str(before);
-        shown.push_str("://");
-        let end = authority_end(after);
-        let (authority, next) = after.split_at(end);
-        push_authority(&mut shown, authority);
-        rest = next;
+    for line in text.split_inclusive(['\n', '\r']) {
+        redact_line(line, &mut shown);
     }
-    shown.push_str(rest);
     shown
 }
 
-/// Up to where a URL's user information can reach: its last `@` before a
-/// blank. A password may hold anything, a blank too, so what follows a colon
-/// reaches to the line's last `@`, unless it looks like a port (else RabbitMQ's
-/// node names, `rabbit@host`, would hide whatever stands before them).
-fn authority_end(after: &str) -> usize {
-    let line = after.find(['\n', '\r']).unwrap_or(after.len());
-    let line = after.get(..line).unwrap_or_default();
-    let word = line.find(char::is_whitespace).unwrap_or(line.len());
-    let word = line.get(..word).unwrap_or_default();
-    if let Some(at) = word.rfind('@') {
-        return at + 1;
+/// A URL's user information reaches to the last `@` before a blank. A password
+/// may hold anything, a blank too, so what follows a colon reaches to the
+/// line's last `@`, unless it looks like a port (else RabbitMQ's node names,
+/// `rabbit@host`, would hide whatever stands before them).
+fn redact_line(line: &str, shown: &mut String) {
+    let last_at = line.rfind('@').map_or(0, |at| at + 1);
+    let mut done = 0;
+    // The end of the word that was last looked at, and behind its last `@`.
+    let mut word = (0, 0);
+    while let Some(found) = line.get(done..last_at).and_then(|rest| rest.find("://")) {
+        let start = done + found + 3;
+        if start > word.0 {
+            let rest = line.get(start..).unwrap_or_default();
+            let end = start + rest.find(char::is_whitespace).unwrap_or(rest.len());
+            let at = line.get(start..end).and_then(|word| word.rfind('@'));
+            word = (end, at.map_or(0, |at| start + at + 1));
+        }
+        let end = if word.1 > start {
+            word.1
+        } else if has_plain_port(line.get(start..word.0).unwrap_or_default()) {
+            start
+        } else {
+            last_at
+        };
+        shown.push_str(line.get(done..start).unwrap_or_default());
+        push_authority(shown, line.get(start..end).unwrap_or_default());
+        done = end;
     }
-    match line.rfind('@') {
-        Some(at) if !has_plain_port(word) => at + 1,
-        _ => 0,
-    }
+    shown.push_str(line.get(done..).unwrap_or_default());
 }
 
 /// Whether this is a host, perhaps with a port, and not a user with a password.

@@ -46,6 +46,16 @@ fn secrets_are_hidden_and_the_rest_is_kept() {
 }
 
 #[test]
+fn long_texts_take_no_longer_than_they_are_long() {
+    for piece in ["a://", "a:// ", "a://b:c ", "@://", "token ", "token=", "-u a:", "a://:,@ "] {
+        for end in ["", "@", " @", "://u:hunter2@h"] {
+            let text = format!("{}{end}", piece.repeat(100_000 / piece.len()));
+            assert!(!redact(&text).contains("hunter2"), "{piece} {end}");
+        }
+    }
+}
+
+#[test]
 fn a_secret_never_shows_itself() {
     let secret = Secret::new("hunter2");
     assert_eq!(format!("{secret} {secret:?} {:?}", Some(&secret)), "*** *** Some(***)");

@@ -71,6 +71,8 @@ impl<'a> Interpolation<'a> {
         if self.within.iter().any(|(group, name)| (group.as_str(), name.as_str()) == places[0]) {
             return Err(self.recursion(name, origin, written));
         }
+        // oslo.config turns to DEFAULT also where the group's own value refers
+        // to nothing. Here nothing may be a default that only the service knows.
         let found = places
             .iter()
             .find_map(|&(group, option)| Some((group, option, self.config.raw(group, option)?)));
