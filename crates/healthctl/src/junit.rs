@@ -1,15 +1,16 @@
 //! Answers for CI: JUnit's XML, one testcase for each container.
 
+use crate::engines::Health;
 use crate::survey::Row;
-use healthcheck::verdict::Exit;
+use healthcheck::report::Report;
 use std::fmt::Write;
 use std::time::Duration;
 
 /// The answers as a test suite. `missing` are containers that were asked for
 /// and are not there.
 pub(crate) fn render(rows: &[Row], missing: &[String], took: Duration) -> String {
-    let failures = rows.iter().filter(|row| fails(row)).count() + missing.len();
-    let skipped = rows.iter().filter(|row| row.looked.report.is_none()).count();
+    let failures = rows.iter().filter(|row| !row.passes()).count() + missing.len();
+    let skipped = rows.iter().filter(|row| is_skipped(row)).count();
     let tests = rows.len() + missing.len();
     let seconds = took.as_secs_f64();
     let counts = format!(
@@ -33,32 +34,31 @@ pub(crate) fn render(rows: &[Row], missing: &[String], took: Duration) -> String
     xml
 }
 
-fn fails(row: &Row) -> bool {
-    row.looked.report.as_ref().is_some_and(|report| report.exit() == Exit::Fail)
+/// Whether there is neither an answer of ours nor one of the engine's.
+fn is_skipped(row: &Row) -> bool {
+    row.looked.report.is_none() && row.passes() && row.container.health == Health::Unchecked
 }
 
 fn case(row: &Row, seconds: f64) -> String {
     let (engine, name) = (row.container.engine, escape(&row.container.name));
-    let mut xml =
-        format!("    <testcase classname=\"{engine}\" name=\"{name}\" time=\"{seconds:.3}\"");
-    match &row.looked.report {
-        None => xml.push_str(">\n      <skipped message=\"no definition\"/>\n    </testcase>\n"),
-        Some(report) if report.exit() == Exit::Fail => {
-            let text = report.to_text();
-            let first = escape(text.lines().next().unwrap_or_default());
-            let verdict = report.verdict();
-            let kind = verdict.blame().map_or(verdict.word(), |blame| blame.word());
-            xml.push_str(&format!(
-                ">\n      <failure message=\"{first}\" type=\"{kind}\">{}</failure>\n    </testcase>\n",
-                escape(&text)
-            ));
-        }
-        Some(report) => xml.push_str(&format!(
-            ">\n      <system-out>{}</system-out>\n    </testcase>\n",
-            escape(&report.to_text())
-        )),
-    }
-    xml
+    let report = row.looked.report.as_ref();
+    let text = report.map_or_else(|| format!("{}\n", row.told()), Report::to_text);
+    let inner = if is_skipped(row) {
+        "<skipped message=\"no definition\"/>".to_owned()
+    } else if row.passes() {
+        format!("<system-out>{}</system-out>", escape(&text))
+    } else {
+        let first = escape(text.lines().next().unwrap_or_default());
+        let verdict = report.map(Report::verdict);
+        let kind = verdict.as_ref().map_or("engine", |verdict| {
+            verdict.blame().map_or(verdict.word(), |blame| blame.word())
+        });
+        format!("<failure message=\"{first}\" type=\"{kind}\">{}</failure>", escape(&text))
+    };
+    format!(
+        "    <testcase classname=\"{engine}\" name=\"{name}\" time=\"{seconds:.3}\">\n      \
+         {inner}\n    </testcase>\n"
+    )
 }
 
 /// Text as XML 1.0 can have it: what it cannot express at all is written as

@@ -11,7 +11,7 @@ use healthcheck::verdict::{Role, Verdict};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use vantage::{Pid, Vantage};
+use vantage::{Blind, Obstacle, Pid, Vantage};
 
 /// What was asked of every container.
 #[derive(Debug, Clone, Default)]
@@ -80,7 +80,7 @@ pub(crate) fn at_container(
         Ok(from) => Arc::new(from),
         Err(blind) => {
             let service = identity::without_looking(container, asked);
-            return cannot(container, service, asked, Finding::blind(KIND, blind));
+            return cannot(container, service, asked, unseen(pid, blind));
         }
     };
     if !is_still(pid) {
@@ -91,8 +91,19 @@ pub(crate) fn at_container(
     through(&from, Some(container), asked)
 }
 
+/// Why a container's process cannot be looked at.
+fn unseen(pid: Pid, blind: Blind) -> Finding {
+    if blind.obstacle != Obstacle::Missing {
+        return Finding::blind(KIND, blind);
+    }
+    let because = format!("its process {pid} is not on this host");
+    let hint = "it has just ended, or the engine runs its containers in a virtual machine";
+    let finding = Finding::new(KIND, Verdict::unknown(because).into(), None);
+    Finding { hint: Some(hint.to_owned()), ..finding }
+}
+
 /// Looks at whatever a process of this host is in.
-pub(crate) fn at_process(pid: Pid, asked: &Asked) -> Result<Looked, vantage::Blind> {
+pub(crate) fn at_process(pid: Pid, asked: &Asked) -> Result<Looked, Blind> {
     let from = Arc::new(Vantage::outside(pid)?);
     Ok(through(&from, None, asked))
 }

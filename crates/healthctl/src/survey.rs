@@ -4,6 +4,8 @@
 use crate::engines::{Container, Engine, EngineError, Health, Listed, State};
 use crate::interrupt::Interrupt;
 use crate::look::{self, Asked, Looked};
+use crate::table;
+use healthcheck::verdict::Exit;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -169,6 +171,38 @@ impl Row {
             State::Created => true,
             State::Exited => self.container.exit_status == 0,
             _ => false,
+        }
+    }
+
+    /// Whether it runs, or is about to.
+    pub(crate) fn is_running(&self) -> bool {
+        !matches!(self.container.state, State::Created | State::Exited)
+    }
+
+    /// Whether it is as it should be: by our answer, else by its engine's.
+    pub(crate) fn passes(&self) -> bool {
+        match (&self.looked.report, self.container.health) {
+            (Some(report), _) => report.exit() == Exit::Pass,
+            (None, Health::Unchecked) => {
+                matches!(self.container.state, State::Running | State::Paused)
+            }
+            (None, Health::Healthy) => true,
+            (None, Health::Starting | Health::Unhealthy { .. }) => false,
+        }
+    }
+
+    /// How it is, in one line.
+    pub(crate) fn told(&self) -> String {
+        let Self { container, looked } = self;
+        match &looked.report {
+            Some(report) => {
+                let (verdict, why) = (report.verdict(), table::why(report));
+                format!("{}: {}: {why}", container.name, verdict.word())
+            }
+            None => {
+                let word = container.health.word().unwrap_or_else(|| container.state.word());
+                format!("{}: {word}, says {}", container.name, container.engine)
+            }
         }
     }
 }

@@ -27,6 +27,9 @@ const GAP: usize = 2;
 /// A reason in fewer columns than this reads badly: it gets lines of its own.
 const NARROW: usize = 28;
 
+/// A name cut to less than this names nothing any more.
+const SHORTEST: usize = 16;
+
 /// The columns before the reason.
 const FIXED: usize = HEADINGS.len() - 1;
 
@@ -48,12 +51,15 @@ impl Table<'_> {
         if self.rows.is_empty() {
             return format!("{}\n", summary(self.rows));
         }
-        let lines: Vec<Line> = self.rows.iter().map(|row| self.line(row, now)).collect();
+        let mut lines: Vec<Line> = self.rows.iter().map(|row| self.line(row, now)).collect();
         let mut widths: [usize; FIXED] = std::array::from_fn(|at| width(HEADINGS[at]));
         for line in &lines {
             for (most, cell) in widths.iter_mut().zip(&line.cells) {
                 *most = width(cell).max(*most);
             }
+        }
+        if let Some(all) = look.width {
+            shorten(&mut lines, &mut widths, all);
         }
         let before: usize = widths.iter().map(|width| width + GAP).sum();
         let room = look.width.map(|all| all.saturating_sub(before));
@@ -67,8 +73,9 @@ impl Table<'_> {
             line.push(&mut text, &widths, room, look);
         }
         text.push('\n');
-        text.push_str(&summary(self.rows));
-        text.push('\n');
+        for part in wrap(&summary(self.rows), look.width.unwrap_or(usize::MAX)) {
+            text.push_str(&format!("{part}\n"));
+        }
         text
     }
 
@@ -126,6 +133,18 @@ impl Line {
                     text.push_str(&format!("{:indent$}{}\n", "", quiet(part)));
                 }
             }
+        }
+    }
+}
+
+/// Cuts the containers' names where nothing else would fit.
+fn shorten(lines: &mut [Line], widths: &mut [usize; FIXED], all: usize) {
+    let before: usize = widths.iter().map(|width| width + GAP).sum();
+    let most = widths[0].saturating_sub(before.saturating_sub(all + GAP)).max(SHORTEST);
+    widths[0] = widths[0].min(most);
+    for Line { cells: [name, ..], .. } in lines {
+        if width(name) > most {
+            *name = name.chars().take(most - 1).chain(['…']).collect();
         }
     }
 }
@@ -256,3 +275,7 @@ fn wrap(text: &str, limit: usize) -> Vec<String> {
     lines.push(line);
     lines
 }
+
+#[cfg(test)]
+#[path = "table_tests.rs"]
+mod tests;

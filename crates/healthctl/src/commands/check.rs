@@ -78,24 +78,28 @@ pub(super) enum Target {
 }
 
 /// What a name, an id or a number means.
-pub(super) fn target(
-    name: &str,
-    engines: &EngineArguments,
-    host: &Arc<Vantage>,
-) -> Result<Option<Target>> {
-    if let Ok(pid) = name.parse::<u32>() {
-        return Ok(Some(Target::Process(Pid::new(pid))));
+pub(super) fn target(name: &str, engines: &EngineArguments, host: &Arc<Vantage>) -> Result<Target> {
+    // Ids have numbers in them too: it is a process where there is one.
+    if let Some(pid) = process(name, host)? {
+        return Ok(Target::Process(pid));
     }
     let mut engines = engines.find(host)?;
     let mut tasks = tasks(&mut engines);
     match select(&tasks, name)? {
-        Some(index) => Ok(Some(Target::Container(tasks.swap_remove(index)))),
+        Some(index) => Ok(Target::Container(tasks.swap_remove(index))),
         // It may be one of an engine's that does not answer.
         None => match engines.failing.into_iter().next() {
             Some(error) => Err(error.into()),
             None => Err(no_such_container(&tasks, name)),
         },
     }
+}
+
+/// The process of this host that has this number.
+fn process(name: &str, host: &Vantage) -> Result<Option<Pid>> {
+    let number = (!name.starts_with('0')).then(|| name.parse().ok()).flatten().map(Pid::new);
+    let Some(pid) = number else { return Ok(None) };
+    Ok(host.process_status(pid)?.map(|_| pid))
 }
 
 fn looked(
@@ -105,13 +109,12 @@ fn looked(
     host: &Arc<Vantage>,
 ) -> Result<Looked> {
     match target(name, engines, host)? {
-        Some(Target::Process(pid)) => Ok(look::at_process(pid, &asked)?),
-        Some(Target::Container(task)) => {
+        Target::Process(pid) => Ok(look::at_process(pid, &asked)?),
+        Target::Container(task) => {
             let name = task.listed.name.clone();
             let survey = survey(vec![task], &Arc::new(asked), &Interrupt::default());
             let row = survey.rows.into_iter().next();
             Ok(row.ok_or_else(|| anyhow!("container {name} has gone meanwhile"))?.looked)
         }
-        None => Err(anyhow!("no container \"{name}\"")),
     }
 }

@@ -34,8 +34,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     let asked = arguments.judge.asked(&host)?;
     let found = target(name, &arguments.engines, &host);
     let text = match found {
-        Ok(Some(Target::Process(pid))) => explain(&Vantage::outside(pid)?, None, name, &asked)?,
-        Ok(Some(Target::Container(task))) => {
+        Ok(Target::Process(pid)) => explain(&Vantage::outside(pid)?, None, name, &asked)?,
+        Ok(Target::Container(task)) => {
             let container = task.engine.inspect(&task.listed)?;
             let pid = container.pid.ok_or_else(|| {
                 anyhow!("container {name} does not run: it is {}", container.state.word())
@@ -43,10 +43,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
             explain(&Vantage::outside(pid)?, Some(&container), name, &asked)?
         }
         // No container of that name; it may be a service's.
-        other => match (Catalog::embedded().definition(name), other) {
-            (Ok(definition), _) => described(&definition),
-            (Err(_), Err(error)) => return Err(error),
-            (Err(error), Ok(_)) => return Err(error.into()),
+        Err(error) => match Catalog::embedded().definition(name) {
+            Ok(definition) => described(&definition),
+            Err(_) => return Err(error),
         },
     };
     terminal::say(&text);

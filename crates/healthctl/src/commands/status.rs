@@ -65,6 +65,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     let look = Look::of_stdout();
     let table = Table { rows: &rows, several_engines: engines.answering.len() > 1 };
     match arguments.format {
+        // Where no engine answers, nothing is known: not even that there is nothing.
+        Format::Table
+            if engines.answering.is_empty() || (rows.is_empty() && !engines.failing.is_empty()) => {
+        }
         Format::Table => {
             terminal::say(&table.render(look, host.now()));
             if hidden > 0 {

@@ -3,7 +3,7 @@
 mod progress;
 
 use super::{EngineArguments, RoleChoice, absolute, host, limit, role, select, tasks};
-use crate::engines::{EngineError, Health, State};
+use crate::engines::EngineError;
 use crate::interrupt::Interrupt;
 use crate::look::Asked;
 use crate::survey::{Row, Survey, Task, survey};
@@ -74,17 +74,26 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     }
     let (by, began) = (Deadline::after(arguments.timeout), Instant::now());
     let mut progress = Progress::new(Look::of_stdout(), arguments.timeout);
+    let mut last: Option<Sight> = None;
     let (sight, done) = loop {
         let next = Deadline::after(arguments.interval);
         let sight = look(arguments, &asked, &host, &interrupt);
+        if interrupt.is_raised() {
+            // What was cut short tells less than the look before.
+            break (last.unwrap_or(sight), Exit::Fail);
+        }
         if sight.is_healthy() {
             break (sight, Exit::Pass);
         }
         progress.show(&sight, began.elapsed());
-        if by.has_passed() || interrupt.is_raised() {
+        if by.has_passed() {
             break (sight, Exit::Fail);
         }
         pause(next.min(by), &interrupt);
+        if interrupt.is_raised() {
+            break (sight, Exit::Fail);
+        }
+        last = Some(sight);
     };
     progress.end();
     let took = began.elapsed();
@@ -119,7 +128,9 @@ fn look(
     if !arguments.all {
         missing.extend(vanished);
     }
-    let rows = rows.into_iter().filter(|row| !arguments.all || !row.is_done()).collect();
+    // What has ended and is nobody's service is not waited for, unless by name.
+    let counts = |row: &Row| !row.is_done() && (row.is_running() || row.looked.report.is_some());
+    let rows = rows.into_iter().filter(|row| !arguments.all || counts(row)).collect();
     Sight { rows, missing, failing: engines.failing }
 }
 
@@ -154,35 +165,7 @@ impl Sight {
         self.failing.is_empty()
             && self.missing.is_empty()
             && !self.rows.is_empty()
-            && self.rows.iter().all(passes)
-    }
-}
-
-/// Whether a container need not be waited for any longer.
-pub(crate) fn passes(row: &Row) -> bool {
-    match &row.looked.report {
-        Some(report) => report.exit() == Exit::Pass,
-        None => match row.container.health {
-            Health::Unchecked => !matches!(row.container.state, State::Restarting | State::Exited),
-            Health::Healthy => true,
-            Health::Starting | Health::Unhealthy { .. } => false,
-        },
-    }
-}
-
-/// Why a container is still waited for.
-pub(crate) fn reason(row: &Row) -> String {
-    match &row.looked.report {
-        Some(report) => {
-            let text = report.to_text();
-            let first = text.lines().next().unwrap_or_default();
-            format!("{}: {first}", row.container.name)
-        }
-        None => {
-            let Row { container, .. } = row;
-            let word = container.health.word().unwrap_or_else(|| container.state.word());
-            format!("{}: {word}, says {}", container.name, container.engine)
-        }
+            && self.rows.iter().all(Row::passes)
     }
 }
 
@@ -197,7 +180,7 @@ fn outcome(sight: &Sight, done: Exit, took: Duration, interrupted: bool) -> Stri
     let mut text = format!("{cause} after {took}: {summary}\n");
     let failing = sight.failing.iter().map(ToString::to_string);
     let missing = sight.missing.iter().map(|name| format!("{name}: no such container"));
-    let rows = sight.rows.iter().filter(|row| !passes(row)).map(reason);
+    let rows = sight.rows.iter().filter(|row| !row.passes()).map(Row::told);
     for line in failing.chain(missing).chain(rows) {
         text.push_str(&format!("  {line}\n"));
     }

@@ -1,7 +1,8 @@
 //! What a wait shows while it waits: a line that is written over on a
 //! terminal; elsewhere a line for each change.
 
-use super::{Sight, passes, reason};
+use super::Sight;
+use crate::survey::Row;
 use crate::table::span;
 use crate::terminal::{self, Look};
 use std::collections::BTreeMap;
@@ -55,7 +56,7 @@ impl Progress {
             let check = report.and_then(|report| report.worst());
             let check = check.map_or("", |worst| worst.check.as_str());
             let key = format!("{}:{}", row.container.engine, row.container.name);
-            (key, format!("{verdict} {check} {}", passes(row)), reason(row))
+            (key, format!("{verdict} {check} {}", row.passes()), row.told())
         });
         let mut text = String::new();
         for (key, state, line) in failing.chain(missing).chain(rows) {
@@ -70,12 +71,14 @@ impl Progress {
 /// How it stands, in one line; the first that is waited for is named.
 fn line(sight: &Sight, elapsed: Duration, timeout: Duration) -> String {
     let all = sight.rows.len() + sight.missing.len();
-    let healthy = sight.rows.iter().filter(|row| passes(row)).count();
+    let healthy = sight.rows.iter().filter(|row| row.passes()).count();
     let limit = humantime::format_duration(timeout);
     let first = match (sight.failing.first(), sight.missing.first()) {
         (Some(error), _) => error.to_string(),
         (None, Some(name)) => format!("{name}: no such container"),
-        (None, None) => sight.rows.iter().find(|row| !passes(row)).map_or_else(String::new, reason),
+        (None, None) => {
+            sight.rows.iter().find(|row| !row.passes()).map_or_else(String::new, Row::told)
+        }
     };
     format!("{} of {limit}: {healthy} of {all} healthy; {first}", span(elapsed))
 }

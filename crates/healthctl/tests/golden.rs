@@ -1,0 +1,88 @@
+//! What others read: help, JSON, JUnit's XML.
+
+mod support;
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use support::{FakeEngine, command, golden, healthctl, masked};
+
+#[test]
+fn the_help_of_every_command() {
+    golden("help.txt", &healthctl(&["--help"]).out);
+    for command in ["status", "check", "explain", "wait", "list", "lint"] {
+        golden(&format!("help-{command}.txt"), &healthctl(&[command, "--help"]).out);
+    }
+}
+
+#[test]
+fn the_status_of_recorded_engines_as_json() {
+    for name in ["docker", "podman"] {
+        let engine = FakeEngine::recorded(name);
+        let said =
+            healthctl(&["status", "--all", "--format", "json", "--socket", &engine.socket()]);
+        let text = masked(&masked(&said.out, "time"), "socket");
+        golden(&format!("status-{name}.json"), &text);
+    }
+}
+
+#[test]
+fn a_wait_that_fails_tells_ci_why() {
+    let engine = FakeEngine::recorded("docker");
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().join("report.xml");
+    let report_path = report.display().to_string();
+    let wait = ["wait", "--all", "--timeout", "1ms", "--interval", "1ms"];
+    let more = ["--socket", &engine.socket(), "--junit", &report_path];
+    let said = healthctl(&[&wait[..], &more].concat());
+    assert_eq!(said.status, 1, "{said:?}");
+    golden("wait.txt", &said.out);
+    golden("wait.xml", &masked(&std::fs::read_to_string(report).unwrap(), "time"));
+}
+
+#[test]
+fn a_wait_names_what_is_not_there() {
+    let engine = FakeEngine::recorded("docker");
+    let wait = ["wait", "nova-api", "--timeout", "1ms", "--interval", "1ms"];
+    let said = healthctl(&[&wait[..], &["--socket", &engine.socket()]].concat());
+    assert_eq!(said.status, 1, "{said:?}");
+    assert!(said.out.contains("\n  nova-api: no such container\n"), "{said:?}");
+}
+
+#[test]
+fn every_mistake_of_a_definition_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("mistaken.toml");
+    std::fs::write(
+        &file,
+        "service = \"example\"\nproces = \"example\"\n\n[[check]]\nkind = \"listning\"\nport = 1\n",
+    )
+    .unwrap();
+    let said = healthctl(&["lint", &file.display().to_string()]);
+    assert_eq!(said.status, 1);
+    golden("lint.txt", &said.out.replace(&folder.path().display().to_string(), "FOLDER"));
+}
+
+#[test]
+fn a_service_is_explained_without_a_container() {
+    let engine = FakeEngine::recorded("docker");
+    let said = healthctl(&["explain", "nova-conductor", "--socket", &engine.socket()]);
+    assert_eq!(said.status, 0, "{said:?}");
+    golden("explain.txt", &said.out);
+}
+
+#[test]
+fn an_interrupt_ends_a_wait_with_its_reasons() {
+    let engine = FakeEngine::recorded("docker");
+    let mut wait = command(&["wait", "--all", "--timeout", "10m", "--socket", &engine.socket()]);
+    let mut child = wait.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    // It has looked once, and waits for its next look.
+    lines.next().unwrap().unwrap();
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let rest: Vec<String> = lines.map(Result::unwrap).collect();
+    assert_eq!(child.wait().unwrap().code(), Some(1), "{rest:?}");
+    assert!(rest.iter().any(|line| line.starts_with("interrupted after ")), "{rest:?}");
+    let last = rest.last().unwrap();
+    assert_eq!(last, "  ctl-stopped: unknown: container: its process 4999999 is not on this host");
+}
