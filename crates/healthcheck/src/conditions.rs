@@ -64,6 +64,18 @@ impl JsonCondition {
         Ok(Self { at: written.at.clone(), test })
     }
 
+    /// The time that is still to come, in words, where one in the past was
+    /// expected. A minute ahead is two clocks' difference; more is a clock that was set.
+    pub(crate) fn ahead(&self, document: &Value, now: SystemTime) -> Option<String> {
+        let Test::MaxAge(_) = self.test else { return None };
+        let then = document.pointer(&self.at)?.as_f64()?;
+        let ahead = then - seconds(now);
+        (ahead > 60.0).then(|| {
+            let span = crate::kinds::file::span(ahead as i64);
+            format!("{} is {span} in the future: the clock was set back", self.at)
+        })
+    }
+
     /// Why it does not hold in a document, if it does not.
     pub(crate) fn violation(&self, document: &Value, now: SystemTime) -> Option<String> {
         let at = if self.at.is_empty() { "the document" } else { self.at.as_str() };
@@ -87,9 +99,7 @@ impl JsonCondition {
                 let Some(then) = value.as_f64() else {
                     return Some(format!("expected seconds since 1970 at {at}, found {}", found()));
                 };
-                let now =
-                    now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-                let age = now - then;
+                let age = seconds(now) - then;
                 (age > limit.as_secs_f64()).then(|| {
                     let limit = humantime::format_duration(*limit);
                     format!(
@@ -100,6 +110,11 @@ impl JsonCondition {
             }
         }
     }
+}
+
+/// Seconds since 1970.
+fn seconds(moment: SystemTime) -> f64 {
+    moment.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
 #[cfg(test)]

@@ -1,20 +1,25 @@
 //! HTTP/1.1 over any stream, as a client: one request, one answer, every wait
 //! under the stream's own deadline and every buffer under [`Limits`]. It makes
-//! no connection, follows nothing and consults no environment.
+//! no connection, follows nothing and consults no environment; [`fetch()`] does
+//! the rest of what a check needs.
 
 mod base64;
 mod body;
 mod chunked;
 mod error;
+mod fetch;
 mod head;
 mod input;
 mod request;
 mod response;
+mod url;
 
 pub use body::Body;
 pub use error::{BodyError, HttpError, Trouble};
+pub use fetch::{Address, Cause, Errand, Failure, Fetched, Place, fetch};
 pub use request::{Malformed, Method, Request};
 pub use response::{BodyEnd, Head, Response};
+pub use url::{Scheme, Url, UrlError, bracketed};
 
 use std::io::{Read, Write};
 

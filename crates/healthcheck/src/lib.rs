@@ -11,6 +11,7 @@ pub mod catalog; // the definitions that come with us, and those of the image
 pub mod program; // which processes are meant
 pub mod settings; // what the service itself is configured to
 pub mod http; // a request and its answer, over any stream
+pub mod tls; // the same, encrypted
 mod conditions; // what a JSON document must say
 mod owner; // whose a socket is
 pub mod plan; // definition and vantage → what will be looked at

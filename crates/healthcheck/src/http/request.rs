@@ -75,6 +75,16 @@ impl Request {
         })
     }
 
+    /// A CONNECT, which asks a proxy for a way to a server (`name:port`).
+    ///
+    /// # Errors
+    /// As for [`Request::get`].
+    pub(super) fn connect(server: &str) -> Result<Self, Malformed> {
+        let request = Self::get("*", server)?;
+        let method = Method(Cow::Borrowed("CONNECT"));
+        Ok(Self { target: Secret::new(server), method, ..request })
+    }
+
     /// The same with another method.
     #[must_use]
     pub fn with_method(self, method: Method) -> Self {
@@ -102,10 +112,19 @@ impl Request {
 
     /// The same with a user and a password (basic authentication, RFC 7617).
     #[must_use]
-    pub fn basic(mut self, user: &str, password: &Secret) -> Self {
+    pub fn basic(self, user: &str, password: &Secret) -> Self {
+        self.credentials("authorization", user, password)
+    }
+
+    /// The same for the proxy it goes through.
+    #[must_use]
+    pub(super) fn proxy_basic(self, user: &str, password: &Secret) -> Self {
+        self.credentials("proxy-authorization", user, password)
+    }
+
+    fn credentials(mut self, header: &str, user: &str, password: &Secret) -> Self {
         let coded = base64::encode(format!("{user}:{}", password.expose()).as_bytes());
-        let value = Secret::new(format!("Basic {coded}"));
-        self.headers.push(("authorization".to_owned(), value));
+        self.headers.push((header.to_owned(), Secret::new(format!("Basic {coded}"))));
         self
     }
 

@@ -22,6 +22,10 @@ use vantage::{
     Blind, Deadline, Port, Protocol, Socket, SocketSource, SocketState, Vantage, Wanted,
 };
 
+/// What an AMQP 0-9-1 client says first (section 4.2.2 of its specification); a broker answers
+/// within milliseconds, also one that wants TLS or another version. Heartbeats are the bus's.
+const AMQP: &[u8] = b"AMQP\0\0\x09\x01";
+
 /// The service holds a living connection.
 pub struct Connected {
     program: Program,
@@ -63,6 +67,8 @@ pub struct Seen {
     unresolved: Vec<String>,
     /// What each address answered when nothing was connected.
     tried: Vec<Tried>,
+    /// Why one could not be tried.
+    untried: Option<String>,
     /// Why movement could not be seen.
     motionless: Option<(String, Option<String>)>,
     /// Why owners are known by their user only.
@@ -121,7 +127,7 @@ heartbeat = \"60s\"                         # oslo.messaging's heartbeat_timeout
         let wanted = Wanted { protocol: Protocol::Tcp, listening: false, ports };
         let table = from.sockets(&wanted, by)?;
         // A name server that is gone must not take the time the rest needs.
-        let resolved = self.dependency.resolve(from, by.at_most(Duration::from_secs(1)));
+        let mut resolved = self.dependency.resolve(from, by.at_most(Duration::from_secs(1)));
         let mut seen = Seen {
             processes: holders.pids.iter().map(|pid| pid.get()).collect(),
             connections: Vec::new(),
@@ -130,6 +136,7 @@ heartbeat = \"60s\"                         # oslo.messaging's heartbeat_timeout
             closed: Vec::new(),
             unresolved: resolved.unresolved.clone(),
             tried: Vec::new(),
+            untried: None,
             motionless: match &table.source {
                 SocketSource::SockDiag => None,
                 SocketSource::ProcNet(blind) => Some((blind.to_string(), blind.hint.clone())),
@@ -153,7 +160,15 @@ heartbeat = \"60s\"                         # oslo.messaging's heartbeat_timeout
         // Only now, when it is broken anyway, do we knock: whose fault it is
         // depends on whether the dependency answers.
         if seen.connections.is_empty() && seen.elsewhere.is_empty() && !seen.processes.is_empty() {
-            seen.tried = resolved.try_each(from, by);
+            // Where ports are all that is known, the dead connections say who was meant.
+            let is_dead = |socket: &&Socket| {
+                matches!(socket.state, SocketState::SynSent | SocketState::CloseWait)
+                    && holders.hold(socket)
+                    && self.dependency.names(socket, &resolved)
+            };
+            let dead: Vec<&Socket> = table.sockets.iter().filter(is_dead).collect();
+            resolved.add(&dead);
+            (seen.tried, seen.untried) = resolved.try_each(self.heartbeat.map(|_| AMQP), from, by);
         }
         Ok(seen)
     }
@@ -163,7 +178,11 @@ heartbeat = \"60s\"                         # oslo.messaging's heartbeat_timeout
             let because = format!("{} is not running, so it is connected to nothing", self.program);
             Verdict::own_fault(because).into()
         } else if seen.connections.is_empty() {
-            self.judge_absence(seen).into()
+            let judgement = Judgement::from(self.judge_absence(seen));
+            match &seen.untried {
+                Some(why) => judgement.proof(format!("whether it accepts is not known ({why})")),
+                None => judgement,
+            }
         } else {
             self.judge_movement(seen)
         };
@@ -220,8 +239,13 @@ impl Connected {
                     "no answer from {}, which {program} is trying to reach",
                     either(&seen.asking)
                 )),
+                None if !seen.closed.is_empty() => Verdict::dependency(format!(
+                    "{} has closed the connection",
+                    either(&seen.closed)
+                )),
+                // Nobody could be asked whose fault it is. A restart is not known to help.
                 None => {
-                    Verdict::own_fault(format!("{program} holds no connection to {dependency}"))
+                    Verdict::dependency(format!("{program} holds no connection to {dependency}"))
                 }
             },
         }

@@ -62,6 +62,8 @@ pub struct Seen {
     matching_lines: Option<u64>,
     /// The conditions on its JSON that do not hold, in words.
     json: Vec<String>,
+    /// The times in its JSON that are still to come, in words.
+    ahead: Vec<String>,
 }
 
 impl Kind for File {
@@ -113,8 +115,13 @@ json = [{ at = \"/replication_last\", max-age = \"30min\" }]
     }
 
     fn observe(&self, from: &Vantage, _by: Deadline) -> Result<Seen, Blind> {
-        let mut seen =
-            Seen { exists: true, age_seconds: None, matching_lines: None, json: Vec::new() };
+        let mut seen = Seen {
+            exists: true,
+            age_seconds: None,
+            matching_lines: None,
+            json: Vec::new(),
+            ahead: Vec::new(),
+        };
         let stat = match from.stat(&self.path) {
             Ok(stat) => stat,
             Err(FileError::Missing(_)) => {
@@ -139,12 +146,14 @@ json = [{ at = \"/replication_last\", max-age = \"30min\" }]
             seen.matching_lines = Some(matching as u64);
         }
         if !self.json.is_empty() {
-            seen.json = match serde_json::from_slice(&content) {
+            match serde_json::from_slice(&content) {
                 Ok(value) => {
-                    self.json.iter().filter_map(|one| one.violation(&value, now)).collect()
+                    let conditions = || self.json.iter();
+                    seen.json = conditions().filter_map(|one| one.violation(&value, now)).collect();
+                    seen.ahead = conditions().filter_map(|one| one.ahead(&value, now)).collect();
                 }
-                Err(error) => vec![format!("expected JSON: {error}")],
-            };
+                Err(error) => seen.json.push(format!("expected JSON: {error}")),
+            }
         }
         Ok(seen)
     }
@@ -184,6 +193,9 @@ json = [{ at = \"/replication_last\", max-age = \"30min\" }]
         }
         if let Some(violation) = seen.json.first() {
             return Verdict::own_fault(format!("{path}: {violation}")).into();
+        }
+        if let Some(ahead) = seen.ahead.first() {
+            return Verdict::environment(format!("{path}: {ahead}")).into();
         }
         match seen.age_seconds {
             Some(age) => Judgement::healthy(format!("{path}, changed {} ago", span(age.max(0)))),

@@ -149,10 +149,10 @@ protocol = \"tcp\"               # or \"udp\"
             return Verdict::own_fault(because).into();
         }
         // A queue with no room makes the kernel drop what comes in: connecting
-        // ends in silence. One more than the limit is let in.
+        // ends in silence. One more than the limit is let in (`sk_acceptq_is_full`).
         if self.protocol == Protocol::Tcp
             && let Some(full) =
-                seen.listeners.iter().find(|one| one.room > 0 && one.waiting >= one.room)
+                seen.listeners.iter().find(|one| one.room > 0 && one.waiting > one.room)
         {
             let because = format!(
                 "{} does not accept: {} connections wait on {} and there is room for {}",

@@ -49,6 +49,35 @@ fn ini_files_are_read_as_python_reads_them() {
 }
 
 #[test]
+fn files_are_read_as_configparser_and_bash_read_them() {
+    // Made by recorded/files.py from Python 3.11 and bash 5.2.
+    let cases: Vec<serde_json::Value> =
+        serde_json::from_str(include_str!("recorded/files.json")).unwrap();
+    assert!(cases.len() >= 400);
+    let mut wrong = Vec::new();
+    for case in &cases {
+        let format = Format::deserialize(&case["format"]).unwrap();
+        let text = case["text"].as_str().unwrap();
+        for (section, values) in case["values"].as_object().unwrap() {
+            for (key, expected) in values.as_object().unwrap() {
+                let found = lookup(format, text, section, key).map(|entry| entry.value);
+                let mut found = found.unwrap_or_default();
+                if format == Format::Ini {
+                    // Where a long value is broken into lines does not matter to its readers.
+                    found = found.split_whitespace().collect::<Vec<_>>().join(" ");
+                }
+                if found != *expected {
+                    wrong.push(format!(
+                        "{text:?} [{section}] {key}\n  expected {expected}\n  found {found:?}"
+                    ));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
 fn uwsgi_files_have_no_continuation_lines() {
     let text = "[uwsgi]\nhttp-socket = [::]:9696\n  socket = /run/x.sock\nhttps-socket=:5000,a.crt,a.key\n";
     check(

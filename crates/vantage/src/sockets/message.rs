@@ -227,7 +227,7 @@ fn attribute(mut attributes: &[u8], kind: u16) -> Option<&[u8]> {
 }
 
 /// The fields of `struct tcp_info` that are used. It has grown at its end with
-/// every few kernels; these have been where they are since Linux 2.6.
+/// every few kernels; these have been where they are since Linux 2.6, `heard` since 4.1.
 fn movement(info: &[u8]) -> Option<Movement> {
     Some(Movement {
         retransmits: *info.get(2)?,
@@ -235,11 +235,16 @@ fn movement(info: &[u8]) -> Option<Movement> {
         unacknowledged: u32_at(info, 24)?,
         last_sent: Duration::from_millis(u32_at(info, 44)?.into()),
         last_received: Duration::from_millis(u32_at(info, 52)?.into()),
+        heard: u64_at(info, 128),
     })
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_ne_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_ne_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
@@ -290,6 +295,7 @@ mod tests {
         for (at, number) in [(24, 5u32), (44, 6000), (52, 7000)] {
             info[at..at + 4].copy_from_slice(&number.to_ne_bytes());
         }
+        info[128..136].copy_from_slice(&12_345_678_901u64.to_ne_bytes());
         info.truncate(length);
         info
     }
@@ -302,7 +308,7 @@ mod tests {
     #[test]
     fn a_connection_with_its_movement_from_short_and_long_kernels() {
         // Linux 2.6 gave 104 bytes, 6.x gives more than 240.
-        for length in [56, 104, 256] {
+        for (length, heard) in [(56, None), (104, None), (256, Some(12_345_678_901))] {
             let (next, answer) = take(&message(20, 2, SEQUENCE, &reply(&info(length))));
             assert_eq!(next, Ok(Next::More));
             let [socket] = &answer.sockets[..] else { panic!("{answer:?}") };
@@ -316,6 +322,7 @@ mod tests {
                 unacknowledged: 5,
                 retransmits: 3,
                 probes: 4,
+                heard,
             };
             assert_eq!(socket.movement, Some(expected));
         }

@@ -1,7 +1,8 @@
 //! What a fixture has in place of sock_diag: `proc/net/tcp_diag` and
 //! `udp_diag`, or the same in `proc/PID/net` of a host's. A socket is a line of
 //! `state local remote inode uid receive_queue send_queue`, and for a TCP connection
-//! `last_sent last_received` (milliseconds) `unacknowledged retransmits probes`.
+//! `last_sent last_received` (milliseconds) `unacknowledged retransmits probes` and, unless the
+//! kernel is an old one, `heard`.
 //! `#` begins a comment. A fixture without the file is one where netlink is refused.
 
 use super::types::unmapped;
@@ -74,6 +75,10 @@ fn parse(line: &str, protocol: Protocol) -> Option<Socket> {
         unacknowledged: field(&mut fields)?,
         retransmits: field(&mut fields)?,
         probes: field(&mut fields)?,
+        heard: match fields.next() {
+            Some(heard) => Some(heard.parse().ok()?),
+            None => None,
+        },
     });
     fields.next().is_none().then_some(socket)
 }
@@ -97,7 +102,11 @@ mod tests {
         let movement = parse(&long, Protocol::Tcp).unwrap().movement.unwrap();
         assert_eq!(movement.last_sent, Duration::from_secs(90));
         assert_eq!((movement.unacknowledged, movement.retransmits, movement.probes), (3, 2, 1));
-        for wrong in [format!("{short} 1"), format!("{long} 1"), short.replace("8 0", "8")] {
+        assert_eq!(movement.heard, None);
+        let longer = format!("{long} 0");
+        let movement = parse(&longer, Protocol::Tcp).unwrap().movement.unwrap();
+        assert_eq!(movement.heard, Some(0));
+        for wrong in [format!("{short} 1"), format!("{longer} 1"), short.replace("8 0", "8")] {
             assert_eq!(parse(&wrong, Protocol::Tcp), None, "{wrong}");
         }
     }

@@ -72,6 +72,8 @@ pub struct Movement {
     pub retransmits: u8,
     /// Probes of a window of zero, or keepalives, that were not answered.
     pub probes: u8,
+    /// Bytes received since it was established; `None` from a kernel before 4.1.
+    pub heard: Option<u64>,
 }
 
 /// Which sockets are wanted.

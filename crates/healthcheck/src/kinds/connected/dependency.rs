@@ -8,8 +8,13 @@ use crate::settings::url::Endpoint;
 use crate::text::shown;
 use serde::Serialize;
 use std::fmt;
+use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr};
-use vantage::{Deadline, DialError, Port, Socket, Vantage};
+use std::time::Duration;
+use vantage::{Deadline, DialError, Port, Socket, Stream, Vantage};
+
+/// How long a living program may take to answer a greeting.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What a service is to be connected to.
 pub(super) enum Dependency {
@@ -130,18 +135,43 @@ impl Dependency {
 }
 
 impl Resolved {
-    /// Knocks at each address, until one answers.
-    pub(super) fn try_each(&self, from: &Vantage, by: Deadline) -> Vec<Tried> {
+    /// Adds the other sides of sockets.
+    pub(super) fn add(&mut self, sockets: &[&Socket]) {
+        for socket in sockets {
+            let remote = SocketAddr::new(unmapped(socket.remote.ip()), socket.remote.port());
+            if !self.addresses.contains(&remote) {
+                self.addresses.push(remote);
+            }
+        }
+    }
+
+    /// Knocks at each address, until one answers; and why one could not be tried. That a kernel accepts proves nothing of the
+    /// program behind it, so where there is a `greeting`, something must come back for it.
+    pub(super) fn try_each(
+        &self,
+        greeting: Option<&[u8]>,
+        from: &Vantage,
+        by: Deadline,
+    ) -> (Vec<Tried>, Option<String>) {
         let mut tried = Vec::new();
+        let mut untried = None;
         for (index, address) in self.addresses.iter().enumerate() {
             // What is left is shared, so that a silent first host leaves time for a living second.
             let left = (self.addresses.len() - index) as u32;
             let by = by.at_most(by.remaining() / left);
-            let (answer, said) = match from.connect(*address, by) {
-                Ok(_) => (Answer::Accepts, format!("{address} accepts connections")),
+            let greeted = from.connect(*address, by);
+            let greeted = greeted.map(|stream| greeting.is_none_or(|words| answers(stream, words)));
+            let (answer, said) = match greeted {
+                Ok(true) => (Answer::Accepts, format!("{address} accepts connections")),
+                Ok(false) => {
+                    (Answer::Silent, format!("{address} accepts connections and answers nothing"))
+                }
                 Err(error @ DialError::Refused(_)) => (Answer::Refuses, error.to_string()),
                 // We could not try: that says nothing of the other side.
-                Err(DialError::Blind(_)) => continue,
+                Err(DialError::Blind(blind)) => {
+                    untried.get_or_insert_with(|| blind.to_string());
+                    continue;
+                }
                 Err(error) => (Answer::Silent, error.to_string()),
             };
             tried.push(Tried { address: address.to_string(), answer, said });
@@ -149,7 +179,7 @@ impl Resolved {
                 break;
             }
         }
-        tried
+        (tried, untried)
     }
 }
 
@@ -173,6 +203,14 @@ impl fmt::Display for Dependency {
             }
         }
     }
+}
+
+/// Whether anything comes back for `greeting`: bytes, or an end. Only silence is none.
+fn answers(stream: Stream, greeting: &[u8]) -> bool {
+    let by = stream.deadline().at_most(PATIENCE);
+    let mut stream = stream.with_deadline(by);
+    let answered = stream.write_all(greeting).and_then(|()| stream.read(&mut [0; 8]));
+    !answered.is_err_and(|error| error.kind() == ErrorKind::TimedOut)
 }
 
 /// The addresses that settings name; `None` where the definition refers to none.
@@ -206,5 +244,44 @@ fn unmapped(ip: IpAddr) -> IpAddr {
     match ip {
         IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(ip, IpAddr::V4),
         IpAddr::V4(_) => ip,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Answer, Resolved};
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::thread;
+    use std::time::Duration;
+    use vantage::{Deadline, Vantage};
+
+    fn knock(listener: &TcpListener) -> Answer {
+        let addresses = vec![listener.local_addr().unwrap()];
+        let by = Deadline::after(Duration::from_secs(10));
+        let resolved = Resolved { addresses, ..Resolved::default() };
+        let (tried, _) = resolved.try_each(Some(b"hello"), &Vantage::inside().unwrap(), by);
+        tried[0].answer
+    }
+
+    #[test]
+    fn a_frozen_program_whose_kernel_accepts_has_not_answered() {
+        let never_accepts = TcpListener::bind("127.0.0.1:0").unwrap();
+        assert_eq!(knock(&never_accepts), Answer::Silent);
+    }
+
+    #[test]
+    fn a_program_that_speaks_or_hangs_up_has_answered() {
+        for reply in [&b"AMQP"[..], b""] {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let own = listener.try_clone().unwrap();
+            let server = thread::spawn(move || {
+                let mut client = own.accept().unwrap().0;
+                client.read_exact(&mut [0; 5]).unwrap();
+                client.write_all(reply).unwrap();
+            });
+            assert_eq!(knock(&listener), Answer::Accepts);
+            server.join().unwrap();
+        }
     }
 }

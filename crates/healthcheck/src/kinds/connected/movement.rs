@@ -56,6 +56,8 @@ pub(super) struct Moved {
     pub(super) received_ms: u64,
     retransmits: u8,
     probes: u8,
+    /// Bytes received in all, where the kernel counts them.
+    heard: Option<u64>,
 }
 
 impl From<&Movement> for Moved {
@@ -65,6 +67,7 @@ impl From<&Movement> for Moved {
             received_ms: movement.last_received.as_millis() as u64,
             retransmits: movement.retransmits,
             probes: movement.probes,
+            heard: movement.heard,
         }
     }
 }
@@ -78,6 +81,9 @@ pub(super) enum Stall {
     Mute { seconds: u64 },
     /// The other side sends nothing.
     Silent { seconds: u64 },
+    /// The other side's kernel took the connection; the other side never said a word on it. So it
+    /// is with each new connection to a frozen broker.
+    Wordless { seconds: u64 },
     /// What was sent is not acknowledged, however often it is repeated.
     Unacknowledged { bytes: u32, seconds: u64 },
 }
@@ -101,6 +107,9 @@ pub(super) fn stall(
     // Without heartbeats nothing has to move, and a peer that ends an idle
     // connection leaves its last words unread in a healthy pool.
     let heartbeat = heartbeat?;
+    if moved.heard == Some(0) {
+        return Some(Stall::Wordless { seconds: received.as_secs() });
+    }
     if unread > 0 && received > heartbeat.reads_within() {
         return Some(Stall::Unread { bytes: unread, seconds: received.as_secs() });
     }
@@ -118,7 +127,9 @@ impl Stall {
     pub(super) fn verdict(&self, because: String) -> Verdict {
         match self {
             Self::Unread { .. } | Self::Mute { .. } => Verdict::own_fault(because),
-            Self::Silent { .. } | Self::Unacknowledged { .. } => Verdict::dependency(because),
+            Self::Silent { .. } | Self::Wordless { .. } | Self::Unacknowledged { .. } => {
+                Verdict::dependency(because)
+            }
         }
     }
 
@@ -134,6 +145,11 @@ impl Stall {
                 )
             }
             Self::Silent { seconds } => format!("no answer from {remote} for {seconds} s"),
+            Self::Wordless { seconds } => {
+                format!(
+                    "{remote} accepted the connection {seconds} s ago and has not answered on it"
+                )
+            }
             Self::Unacknowledged { bytes, seconds } => {
                 format!("{remote} has not acknowledged {bytes} bytes, last heard {seconds} s ago")
             }
@@ -178,15 +194,42 @@ mod tests {
         ];
         let heartbeat = Heartbeat::new(Duration::from_secs(60), 2);
         for (name, (sent, received, unread, unsent, retransmits, probes), expected) in cases {
-            let moved =
-                Moved { sent_ms: sent * 1000, received_ms: received * 1000, retransmits, probes };
+            let moved = Moved {
+                sent_ms: sent * 1000,
+                received_ms: received * 1000,
+                retransmits,
+                probes,
+                heard: Some(9000),
+            };
             assert_eq!(stall(&moved, unread, unsent, heartbeat.as_ref()), expected, "{name}");
         }
         let slow = Heartbeat::new(Duration::from_secs(60), 1);
-        let moved = Moved { sent_ms: 100_000, received_ms: 40_000, retransmits: 0, probes: 0 };
+        let moved = Moved {
+            sent_ms: 100_000,
+            received_ms: 40_000,
+            retransmits: 0,
+            probes: 0,
+            heard: Some(9000),
+        };
         assert_eq!(stall(&moved, 8, 0, slow.as_ref()), None, "at rate 1 all takes longer");
-        let idle_pool =
-            Moved { sent_ms: 9_000_000, received_ms: 9_000_000, retransmits: 0, probes: 0 };
+        let idle_pool = Moved {
+            sent_ms: 9_000_000,
+            received_ms: 9_000_000,
+            retransmits: 0,
+            probes: 0,
+            heard: Some(0),
+        };
         assert_eq!(stall(&idle_pool, 60, 0, None), None, "a pool without heartbeats may idle");
+    }
+
+    #[test]
+    fn a_connection_on_which_the_broker_never_spoke_is_no_proof_of_it() {
+        let heartbeat = Heartbeat::new(Duration::from_secs(60), 2);
+        let fresh =
+            Moved { sent_ms: 2000, received_ms: 2000, retransmits: 0, probes: 0, heard: Some(0) };
+        let found = stall(&fresh, 0, 0, heartbeat.as_ref());
+        assert_eq!(found, Some(Stall::Wordless { seconds: 2 }));
+        let uncounted = Moved { heard: None, ..fresh };
+        assert_eq!(stall(&uncounted, 0, 0, heartbeat.as_ref()), None, "an old kernel says nothing");
     }
 }

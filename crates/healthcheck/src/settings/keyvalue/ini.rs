@@ -18,21 +18,22 @@ pub(super) enum Dialect {
 pub(super) fn parse(text: &str, dialect: Dialect) -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
     let mut section = String::new();
-    let mut open = false;
+    // How far the option is indented that a line indented further would continue.
+    let mut open: Option<usize> = None;
     for (index, line) in text.lines().enumerate() {
         let trimmed = line.trim();
         if trimmed.is_empty() || trimmed.starts_with(['#', ';']) {
             continue;
         }
-        if open
-            && line.starts_with([' ', '\t'])
+        let indent = line.len() - line.trim_start().len();
+        if open.is_some_and(|option| indent > option)
             && let Some(last) = entries.last_mut()
         {
             last.value.push('\n');
             last.value.push_str(trimmed);
             continue;
         }
-        open = false;
+        open = None;
         if let (true, Some(name)) = (dialect != Dialect::Rabbitmq, section_name(trimmed)) {
             name.clone_into(&mut section);
             continue;
@@ -41,7 +42,7 @@ pub(super) fn parse(text: &str, dialect: Dialect) -> Vec<Entry> {
             break;
         }
         let Some((key, value)) = option(trimmed, dialect) else { continue };
-        open = dialect == Dialect::Python;
+        open = (dialect == Dialect::Python).then_some(indent);
         entries.push(Entry { section: section.clone(), key, value, line: index + 1 });
     }
     entries

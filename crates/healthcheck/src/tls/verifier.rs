@@ -1,0 +1,93 @@
+//! Verifies a server's certificate as far as that is wanted, and keeps it.
+
+use super::{Served, Trust, certificate};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
+use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
+
+/// The verifier of one handshake.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    trust: Trust,
+    provider: Arc<CryptoProvider>,
+    /// Once it was served: when it ends, if that can be read.
+    served: OnceLock<Option<SystemTime>>,
+}
+
+impl Recorder {
+    pub(super) fn new(trust: &Trust, provider: &Arc<CryptoProvider>) -> Self {
+        Self { trust: trust.clone(), provider: Arc::clone(provider), served: OnceLock::new() }
+    }
+
+    /// What was served, if anything was.
+    pub(super) fn served(&self, verified: bool) -> Option<Served> {
+        self.served.get().map(|&not_after| Served { verified, not_after })
+    }
+}
+
+impl ServerCertVerifier for Recorder {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let not_after = *self.served.get_or_init(|| certificate::not_after(end_entity));
+        let Trust::These { roots, certificates } = &self.trust else {
+            return Ok(ServerCertVerified::assertion());
+        };
+        // A self-signed certificate that is trusted by itself; as an authority
+        // it would not pass, and as OpenSSL makes them it claims to be one.
+        if certificates.contains(end_entity) {
+            if not_after.is_some_and(|end| super::unix_time(end) < now) {
+                return Err(CertificateError::Expired.into());
+            }
+            verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+            return Ok(ServerCertVerified::assertion());
+        }
+        let provider = Arc::clone(&self.provider);
+        WebPkiServerVerifier::builder_with_provider(Arc::clone(roots), provider)
+            .build()
+            .map_err(|error| Error::General(error.to_string()))?
+            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        if !self.trust.verifies() {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        // Whoever trusts anybody learns nothing from a proof that the key of an
+        // unknown certificate is there, and old certificates (X.509 v1) would fail it.
+        if !self.trust.verifies() {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}

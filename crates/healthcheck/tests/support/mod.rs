@@ -1,0 +1,32 @@
+//! What the tests of this crate share: scenarios of `tests/scenarios`, the
+//! trees they become, and what the engine says of them.
+
+#![allow(
+    dead_code,
+    clippy::allow_attributes,
+    clippy::disallowed_methods,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "each test file uses its own part of this, and what cannot be set up has failed"
+)]
+
+pub(crate) mod answer;
+pub(crate) mod scenario;
+pub(crate) mod tables;
+pub(crate) mod tree;
+
+/// Compares with a golden file, or writes it where `UPDATE_GOLDEN` is set.
+/// Gives what is wrong, if something is.
+pub(crate) fn golden(path: &std::path::Path, found: &str) -> Option<String> {
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(path, found).unwrap();
+        return None;
+    }
+    let expected = std::fs::read_to_string(path).unwrap_or_default();
+    (expected != found).then(|| {
+        format!(
+            "{}: expected\n{expected}\nfound\n{found}\n(UPDATE_GOLDEN=1 blesses)",
+            path.display()
+        )
+    })
+}
