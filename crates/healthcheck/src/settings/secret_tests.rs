@@ -49,7 +49,7 @@ fn secrets_are_hidden_and_the_rest_is_kept() {
 fn long_texts_take_no_longer_than_they_are_long() {
     for piece in ["a://", "a:// ", "a://b:c ", "@://", "token ", "token=", "-u a:", "a://:,@ "] {
         for end in ["", "@", " @", "://u:hunter2@h"] {
-            let text = format!("{}{end}", piece.repeat(100_000 / piece.len()));
+            let text = format!("{}{end}", piece.repeat(50_000 / piece.len()));
             assert!(!redact(&text).contains("hunter2"), "{piece} {end}");
         }
     }
