@@ -77,9 +77,14 @@ impl DialError {
             // RESET: it accepted and closed before we had seen that.
             Errno::CONNREFUSED | Errno::CONNRESET => Self::Refused(to.to_owned()),
             Errno::TIMEDOUT => Self::NoAnswer(to.to_owned()),
-            Errno::NETUNREACH | Errno::HOSTUNREACH | Errno::NETDOWN | Errno::ADDRNOTAVAIL => {
-                Self::Unreachable(to.to_owned(), describe(errno))
-            }
+            // INVAL: a route that says blackhole, or an address that takes a zone.
+            Errno::NETUNREACH
+            | Errno::HOSTUNREACH
+            | Errno::NETDOWN
+            | Errno::HOSTDOWN
+            | Errno::ADDRNOTAVAIL
+            | Errno::AFNOSUPPORT
+            | Errno::INVAL => Self::Unreachable(to.to_owned(), describe(errno)),
             other => Blind::errno(format!("connect to {to}"), other).into(),
         }
     }

@@ -5,6 +5,7 @@
 
 mod support;
 
+use rustix::process::Signal;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
@@ -36,13 +37,20 @@ impl Fixture {
         self.0.path()
     }
 
-    fn process(&self, pid: u32, name: &str, cmdline: &[u8], group: &str) {
+    /// As much of a process as a listing looks at.
+    fn listed(&self, pid: u32, cmdline: &[u8], group: &str) {
         let directory = self.path().join(format!("proc/{pid}"));
-        fs::create_dir_all(directory.join("fd")).unwrap();
+        fs::create_dir(&directory).unwrap();
         fs::write(directory.join("cmdline"), cmdline).unwrap();
+        fs::write(directory.join("cgroup"), format!("0::{group}\n")).unwrap();
+    }
+
+    fn process(&self, pid: u32, name: &str, cmdline: &[u8]) {
+        self.listed(pid, cmdline, "/");
+        let directory = self.path().join(format!("proc/{pid}"));
+        fs::create_dir(directory.join("fd")).unwrap();
         let zeros = "0 ".repeat(17);
         fs::write(directory.join("stat"), format!("{pid} ({name}) S 1 {zeros}4200 0 0\n")).unwrap();
-        fs::write(directory.join("cgroup"), format!("0::{group}\n")).unwrap();
     }
 
     fn vantage(&self) -> Vantage {
@@ -50,20 +58,36 @@ impl Fixture {
     }
 }
 
-fn sleeper() -> Child {
-    Command::new("sleep").arg("1000").stdout(Stdio::null()).spawn().unwrap()
+/// A process that ends with the test at the latest.
+struct Sleeper(Child);
+
+impl Sleeper {
+    fn new(title: &str) -> Self {
+        let mut command = Command::new("sleep");
+        Self(command.arg0(title).arg("1000").stdout(Stdio::null()).spawn().unwrap())
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::new(self.0.id())
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = rustix::process::Pid::from_child(&self.0);
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
 }
 
-fn end(mut child: Child) {
-    child.kill().unwrap();
-    child.wait().unwrap();
+impl Drop for Sleeper {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 #[test]
 fn a_process_is_found_with_what_it_was_started_as() {
-    let mut command = Command::new("sleep");
-    let child = command.arg0("nova-conductor: worker\nnext").arg("1000").spawn().unwrap();
-    let pid = Pid::new(child.id());
+    let sleeper = Sleeper::new("nova-conductor: worker\nnext");
+    let pid = sleeper.pid();
     let by = soon();
     let (inside, arguments) = loop {
         assert!(!by.has_passed(), "it never had arguments");
@@ -82,14 +106,12 @@ fn a_process_is_found_with_what_it_was_started_as() {
     assert_eq!(status.owner.0, rustix::process::geteuid().as_raw());
     // Of its start the kernel tells hundredths of seconds.
     assert!(status.age < Duration::from_secs(600), "{:?}", status.age);
-    end(child);
 }
 
 #[test]
 fn a_process_that_stops_and_one_that_has_ended() {
-    let mut child = sleeper();
-    let pid = Pid::new(child.id());
-    let raw = rustix::process::Pid::from_child(&child);
+    let sleeper = Sleeper::new("sleep");
+    let pid = sleeper.pid();
     let inside = Vantage::inside().unwrap();
     let state_becomes = |state| {
         let by = soon();
@@ -97,25 +119,25 @@ fn a_process_that_stops_and_one_that_has_ended() {
             assert!(!by.has_passed(), "never {state:?}");
         }
     };
-    rustix::process::kill_process(raw, rustix::process::Signal::STOP).unwrap();
+    sleeper.signal(Signal::STOP);
     state_becomes(ProcessState::Stopped);
-    child.kill().unwrap();
+    sleeper.signal(Signal::KILL);
     state_becomes(ProcessState::Zombie);
     let listed = Vantage::inside().unwrap();
     // It has no arguments any more, and in version 1 no control group.
     let mut all = listed.processes().unwrap().iter();
     assert!(all.all(|process| process.pid != pid || process.arguments.is_empty()));
-    child.wait().unwrap();
+    drop(sleeper);
     assert_eq!(inside.process_status(pid).unwrap(), None);
 }
 
 #[test]
 fn a_process_that_vanishes_between_two_looks() {
-    let child = sleeper();
-    let pid = Pid::new(child.id());
+    let sleeper = Sleeper::new("sleep");
+    let pid = sleeper.pid();
     let inside = Vantage::inside().unwrap();
     assert!(inside.processes().unwrap().iter().any(|process| process.pid == pid));
-    end(child);
+    drop(sleeper);
     // What was seen is remembered; what is looked at now is not there.
     assert!(inside.processes().unwrap().iter().any(|process| process.pid == pid));
     assert_eq!(inside.process_status(pid).unwrap(), None);
@@ -130,8 +152,8 @@ fn a_process_of_another_user_is_blind_with_advice() {
         eprintln!("SKIPPED: becoming another user takes root");
         return;
     }
-    let child = sleeper();
-    let pid = Pid::new(child.id());
+    let sleeper = Sleeper::new("sleep");
+    let pid = sleeper.pid();
     let blind = std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
             // For this thread alone.
@@ -144,7 +166,6 @@ fn a_process_of_another_user_is_blind_with_advice() {
         });
         thread.join().unwrap()
     });
-    end(child);
     for blind in [&blind.0, &blind.1] {
         assert_eq!(blind.obstacle, Obstacle::Forbidden);
     }
@@ -164,9 +185,9 @@ fn from_outside_the_processes_are_those_of_the_container() {
 fn titles_and_names_of_every_sort() {
     let fixture = Fixture::new();
     let title = vec![b'x'; 100_000];
-    fixture.process(7, "a) S 1 (b", &title, "/");
-    fixture.process(8, "line\nend", b"nova-compute\n--fake\0\x1b[31m\0\xff\0\0\0", "/");
-    fixture.process(9, "kthread", b"", "/");
+    fixture.process(7, "a) S 1 (b", &title);
+    fixture.process(8, "line\nend", b"nova-compute\n--fake\0\x1b[31m\0\xff\0\0\0");
+    fixture.process(9, "kthread", b"");
     let from = fixture.vantage();
     let processes = from.processes().unwrap();
     assert_eq!(processes.len(), 3);
@@ -183,7 +204,7 @@ fn titles_and_names_of_every_sort() {
 #[test]
 fn a_process_with_the_number_of_another_started_at_another_time() {
     let fixture = Fixture::new();
-    fixture.process(7, "nova", b"nova\0", "/");
+    fixture.process(7, "nova", b"nova\0");
     let from = fixture.vantage();
     let before = from.process_status(Pid::new(7)).unwrap().unwrap();
     let stat = fixture.path().join("proc/7/stat");
@@ -201,7 +222,7 @@ fn ten_thousand_processes_and_the_containers_among_them() {
     let fixture = Fixture::new();
     for pid in 1..=10_000 {
         let group = if pid % 1000 == 0 { "/docker/ab/worker" } else { "/docker/abc" };
-        fixture.process(pid, "python3", format!("worker\0{pid}\0").as_bytes(), group);
+        fixture.listed(pid, format!("worker\0{pid}\0").as_bytes(), group);
     }
     assert_eq!(fixture.vantage().processes().unwrap().len(), 10_000);
     fs::create_dir(fixture.path().join("proc/1000/root")).unwrap();
@@ -246,7 +267,7 @@ established 172.17.0.5:43210 172.17.1.20:5672 71001 42436 8 0 90000 1200 0 0 0  
 listen [::]:8774 [::]:0 71002 42436 129 128
 ";
     fs::write(net.join("tcp_diag"), table).unwrap();
-    fixture.process(7, "nova", b"nova\0", "/");
+    fixture.process(7, "nova", b"nova\0");
     for (number, inode) in [(3, 71001), (4, 71002)] {
         let link = fixture.path().join(format!("proc/7/fd/{number}"));
         symlink(format!("socket:[{inode}]"), link).unwrap();
