@@ -226,6 +226,7 @@ fn split_nul(content: &[u8]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_name_may_hold_parentheses_and_line_ends() {
@@ -242,5 +243,25 @@ mod tests {
         assert_eq!(split_nul(b"nova-conductor: worker\0\0\0"), ["nova-conductor: worker"]);
         assert_eq!(split_nul(b"a\0\0b\0"), ["a", "", "b"]);
         assert!(split_nul(b"\0\0").is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn any_content_is_parsed_or_refused(content in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = (Stat::parse(&content), split_nul(&content));
+        }
+
+        #[test]
+        fn any_name_is_told_from_the_fields_behind_it(
+            name in "\\PC{0,15}", parent in any::<u32>(), started in any::<u64>(),
+        ) {
+            let zeros = "0 ".repeat(17);
+            let line = format!("12 ({name}) D {parent} {zeros}{started} 0\n");
+            let stat = Stat::parse(line.as_bytes()).unwrap();
+            prop_assert_eq!((stat.name, stat.state), (name, ProcessState::Uninterruptible));
+            prop_assert_eq!((stat.parent, stat.started), (Pid::new(parent), started));
+            // However long that is, it is a span of time.
+            let _ = ticks(started);
+        }
     }
 }

@@ -84,7 +84,10 @@ impl Vantage {
         command.args(arguments).process_group(0).stdin(Stdio::null());
         command.stdout(writer.try_clone().map_err(failed)?).stderr(writer);
         let (running, child) = Running::start(command).map_err(failed)?;
-        Ok(Started::new(child).until(by.earlier_by(TO_CLEAN_UP), output, running))
+        let taken = "somebody else has taken its exit status";
+        Started::new(child)
+            .until(by.earlier_by(TO_CLEAN_UP), output, running)
+            .ok_or_else(|| Blind::new(attempt(), Obstacle::Other(taken.to_owned())))
     }
 }
 
@@ -102,8 +105,9 @@ impl Started {
     }
 
     /// Collects what it says until it ends or is killed at the deadline, and
-    /// clears away what is left of it.
-    fn until(mut self, by: Deadline, mut output: Output, running: Running) -> Ended {
+    /// clears away what is left of it. `None` where how it ended cannot be
+    /// known: whoever started us left SIGCHLD ignored.
+    fn until(mut self, by: Deadline, mut output: Output, running: Running) -> Option<Ended> {
         let in_time = self.has_ended_by(by, &mut output);
         // Its number is its group's too, and nobody else's before it is waited for.
         running.kill_group();
@@ -115,13 +119,14 @@ impl Started {
         running.kill_stragglers(cleaned);
         output.take_ready();
         let output = output.into_text();
-        match status.filter(|_| in_time) {
-            Some(status) => match (status.code(), status.signal()) {
-                (Some(status), _) => Ended::Exited { status: status as u8, output },
-                (None, signal) => Ended::Signalled { signal: signal.unwrap_or_default(), output },
-            },
-            None => Ended::Killed { output },
+        if !in_time {
+            return Some(Ended::Killed { output });
         }
+        let status = status?;
+        Some(match (status.code(), status.signal()) {
+            (Some(status), _) => Ended::Exited { status: status as u8, output },
+            (None, signal) => Ended::Signalled { signal: signal.unwrap_or_default(), output },
+        })
     }
 
     /// Whether it has ended; it is not waited for yet.

@@ -17,7 +17,7 @@ fn inside() -> Vantage {
 }
 
 fn briefly() -> Deadline {
-    Deadline::after(Duration::from_millis(200))
+    Deadline::after(Duration::from_secs(1))
 }
 
 #[test]

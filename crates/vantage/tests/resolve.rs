@@ -135,5 +135,5 @@ fn why_a_name_has_no_address() {
     let fails = format!("{refused}; 127.0.0.1 (from /etc/resolv.conf): it failed with SERVFAIL");
     assert_eq!(why("fails.test.", long), fails);
     let silent = format!("{refused}; 127.0.0.1 (from /etc/resolv.conf): no answer");
-    assert_eq!(why("silent.test.", Duration::from_millis(400)), silent);
+    assert_eq!(why("silent.test.", Duration::from_secs(2)), silent);
 }

@@ -20,7 +20,7 @@ fn shell(script: &str, by: Deadline) -> Ended {
 }
 
 fn briefly() -> Deadline {
-    Deadline::after(Duration::from_millis(500))
+    Deadline::after(Duration::from_secs(2))
 }
 
 /// A number of seconds that nobody else sleeps for, by which to find sleepers again.
