@@ -64,8 +64,8 @@ fn every_snippet_with_a_name_is_executed_here() -> Result<()> {
         "kubernetes",
         "maintenance",
         "own-file",
-        "trying",
         "tripleo",
+        "trying",
     ];
     assert_eq!(names, executed);
     Ok(())
