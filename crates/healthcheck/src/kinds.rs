@@ -4,6 +4,7 @@
 pub mod command;
 pub mod connected;
 pub mod file;
+pub mod http;
 pub mod listening;
 pub mod process;
 pub mod socket;
@@ -122,6 +123,7 @@ pub const ALL: &[Entry] = &[
     entry::<command::Command>(),
     entry::<connected::Connected>(),
     entry::<file::File>(),
+    entry::<http::Http>(),
     entry::<listening::Listening>(),
     entry::<process::Process>(),
     entry::<socket::Socket>(),

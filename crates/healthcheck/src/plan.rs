@@ -4,6 +4,7 @@
 use crate::definition::{Check, Condition, Definition, FromText, Var, placeholders};
 use crate::kinds::Look;
 use crate::program::Program;
+use crate::settings::secret::Secret;
 use crate::settings::{Origin, Settings, Unfound, Value, secret};
 use crate::verdict::Role;
 use std::sync::Arc;
@@ -199,6 +200,22 @@ impl<'a> Scene<'a> {
         }
         filled.push_str(&var.text()[from..]);
         Ok(filled)
+    }
+
+    /// The text of a value that is not to be shown, settings filled in.
+    ///
+    /// # Errors
+    /// Where a setting is not to be found.
+    pub fn secret(&self, var: &Var<String>) -> Result<Secret, Unplanned> {
+        let text = self.text(var)?;
+        let mut all = self.used.borrow_mut();
+        for (name, _) in placeholders(var.text()) {
+            let hidden = Secret::new("").to_string();
+            all.iter_mut()
+                .filter(|used| used.name == name)
+                .for_each(|used| used.shown.clone_from(&hidden));
+        }
+        Ok(Secret::new(text))
     }
 
     /// A value, settings filled in.

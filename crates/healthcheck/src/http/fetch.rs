@@ -47,7 +47,7 @@ pub struct Errand {
 /// Where to connect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
-    /// The first of these that takes a connection.
+    /// The first of these that there is a way to.
     Tcp(Vec<SocketAddr>),
     /// A unix socket.
     Unix(UnixAddress),
@@ -245,6 +245,7 @@ impl Hop<'_> {
                 addresses.into_iter().map(|ip| SocketAddr::new(ip, port.get())).collect()
             }
         };
+        let named = !matches!(self.errand.place, Some(Place::Tcp(_)));
         let mut failure = None;
         for (index, address) in addresses.iter().enumerate() {
             // What is left is shared, so that a silent first address leaves
@@ -255,7 +256,15 @@ impl Hop<'_> {
             self.address = Some(known.clone());
             match self.from.connect(*address, by) {
                 Ok(stream) => return Ok((Link::Plain(stream.with_deadline(self.by)), known)),
-                Err(error) => failure = Some(error),
+                // Any address of a name will do; of a place, whoever is at the
+                // next address may be somebody else.
+                Err(error) => {
+                    let next = named || matches!(error, DialError::Unreachable(..));
+                    failure = Some(error);
+                    if !next {
+                        break;
+                    }
+                }
             }
         }
         Err(failure.unwrap_or_else(|| DialError::Unresolved {

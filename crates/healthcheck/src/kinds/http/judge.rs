@@ -1,0 +1,178 @@
+//! What to make of an answer, or of none.
+//!
+//! To blame is the service itself where a restart might help: it is silent, it
+//! talks nonsense, it says that it fails. Where it answers well and what is
+//! around it is wrong (certificates, names, a password, a file that an
+//! operator put there), a restart would change nothing, and in the role `live`
+//! would happen again and again: that is the environment's.
+
+use super::Http;
+use super::seen::{Answer, Certificate, Seen, Trouble, What};
+use crate::http::Scheme;
+use crate::kinds::Judgement;
+use crate::kinds::file::span;
+use crate::text::{either, shown};
+use crate::verdict::Verdict;
+
+const DAY: i64 = 86_400;
+
+/// What oslo.middleware's healthcheck says where an operator has created the
+/// file that its `disable_by_file` names.
+const DISABLED_BY_FILE: &str = "DISABLED BY FILE";
+
+impl Http {
+    pub(super) fn judge_seen(&self, seen: &Seen) -> Judgement {
+        let judgement = match (&seen.answer, &seen.failure) {
+            (Some(answer), _) => self.judge_answer(answer, seen),
+            (None, Some(trouble)) => self.judge_trouble(trouble, seen),
+            (None, None) => Verdict::unknown("nothing was seen").into(),
+        };
+        let Some((blind, hint)) = &seen.weaker else { return judgement };
+        let proof = judgement.proof.clone().map_or_else(String::new, |proof| format!("{proof}, "));
+        let mut judgement =
+            judgement.proof(format!("{proof}owner of the port uncertain ({blind})"));
+        judgement.hint = judgement.hint.or_else(|| hint.clone());
+        judgement
+    }
+
+    fn judge_answer(&self, answer: &Answer, seen: &Seen) -> Judgement {
+        let asked = self.asked(seen);
+        let words = &answer.words;
+        if seen.is_told_to_use_tls(self.errand.url.scheme) {
+            let because = format!("{asked}: expected plain HTTP, the server speaks TLS");
+            return Judgement::from(Verdict::environment(because)).hint(SCHEME_HINT);
+        }
+        if !self.statuses.contain(answer.status) {
+            let said = shown(&answer.body, 80);
+            let said = if said.is_empty() { said } else { format!(": {said}") };
+            if answer.body.contains(DISABLED_BY_FILE) {
+                let because =
+                    format!("an operator has disabled it: answered {words} to {asked}{said}");
+                return Judgement::from(Verdict::environment(because))
+                    .hint("remove the file that [healthcheck] disable_by_file_path names");
+            }
+            if answer.status >= 500 {
+                return Verdict::own_fault(format!("answered {words} to {asked}{said}")).into();
+            }
+            let because = format!("answered {words} to {asked}, expected {}{said}", self.statuses);
+            return Verdict::environment(because).into();
+        }
+        if let Some(cut) = &answer.cut {
+            return Verdict::own_fault(format!("answered {words} to {asked}, but {cut}")).into();
+        }
+        if let (Some(false), Some(body)) = (answer.matches, &self.body) {
+            let found = shown(&answer.body, 60);
+            let because = format!("expected an answer like /{body}/ to {asked}, found \"{found}\"");
+            return Verdict::own_fault(because).into();
+        }
+        if let Some(violation) = answer.json.first() {
+            return Verdict::own_fault(format!("{asked}: {violation}")).into();
+        }
+        let tls = match seen.tls {
+            Some(Certificate { verified: true, .. }) => ", TLS verified",
+            Some(Certificate { verified: false, .. }) => ", TLS not verified",
+            None => "",
+        };
+        let proof = format!("{words} to {asked} in {} ms{tls}", seen.elapsed_ms);
+        match self.concern(seen) {
+            Some(concern) => Judgement::from(Verdict::degraded(concern)).proof(proof),
+            None => Judgement::healthy(proof),
+        }
+    }
+
+    /// What will be wrong soon with the certificate, or is and nobody verifies it.
+    fn concern(&self, seen: &Seen) -> Option<String> {
+        let ends_in = seen.tls?.ends_in?;
+        let address = seen.address.as_deref().unwrap_or_default();
+        if ends_in < 0 {
+            let ago = span(-ends_in / DAY * DAY);
+            return Some(match -ends_in / DAY {
+                0 => format!("the certificate of {address} expired today"),
+                _ => format!("the certificate of {address} expired {ago} ago"),
+            });
+        }
+        let days = ends_in / DAY;
+        (days < i64::from(self.certificate_days)).then(|| match days {
+            0 => format!("the certificate of {address} ends within a day"),
+            1 => format!("the certificate of {address} ends in 1 day"),
+            _ => format!("the certificate of {address} ends in {days} days"),
+        })
+    }
+
+    fn judge_trouble(&self, trouble: &Trouble, seen: &Seen) -> Judgement {
+        let asked = self.asked(seen);
+        let limit = format!("{:.1} s", seen.limit_ms as f64 / 1000.0);
+        let words = &trouble.words;
+        match trouble.what {
+            What::NotRunning => {
+                let because = format!(
+                    "{} is not running, so nothing of it listens on {}",
+                    self.who(),
+                    self.ports()
+                );
+                Verdict::own_fault(because).into()
+            }
+            What::NotListening => {
+                let mut because = match self.program() {
+                    Some(program) => format!("{program} does not listen on {}", self.ports()),
+                    None => format!("nothing listens on {}", self.ports()),
+                };
+                if let Some(other) = seen.others.first() {
+                    because.push_str(&format!(", a process elsewhere holds {other}"));
+                }
+                Verdict::own_fault(because).into()
+            }
+            What::Refused => Verdict::own_fault(words.clone()).into(),
+            What::NotAccepting => {
+                let address = seen.address.as_deref().unwrap_or("the service");
+                let because = format!("{address} did not accept a connection within {limit}");
+                Verdict::own_fault(because).into()
+            }
+            What::Silent => {
+                let within = match self.errand.url.scheme {
+                    Scheme::Https if seen.tls.is_none() => " (TLS handshake)",
+                    _ => "",
+                };
+                let because = format!("did not answer {asked} within {limit}{within}");
+                Verdict::own_fault(because).into()
+            }
+            What::Garbled => Verdict::own_fault(format!("{asked}: {words}")).into(),
+            What::Unreachable | What::Redirects | What::Proxy => {
+                Verdict::environment(format!("{asked}: {words}")).into()
+            }
+            What::Scheme => {
+                let verdict = Verdict::environment(format!("{asked}: {words}"));
+                Judgement::from(verdict).hint(SCHEME_HINT)
+            }
+            What::Certificate => {
+                let ago = seen.tls.and_then(|tls| tls.ends_in).filter(|ends_in| *ends_in < 0);
+                let ago = match ago.map(|ends_in| -ends_in / DAY) {
+                    Some(0) => " today".to_owned(),
+                    Some(days) => format!(" {} ago", span(days * DAY)),
+                    None => String::new(),
+                };
+                let words = words.replace("has expired", &format!("expired{ago}"));
+                let words = if ago.is_empty() { trouble.words.clone() } else { words };
+                Verdict::environment(format!("{asked}: {words}")).into()
+            }
+            What::ClientCertificate => {
+                let verdict = Verdict::unknown(format!("{asked}: the server {words}"));
+                Judgement::from(verdict).hint("give the check client-certificate and client-key")
+            }
+        }
+    }
+
+    fn ports(&self) -> String {
+        let ports: Vec<_> = match &self.ask {
+            super::Ask::Found(sought) => sought.ports.iter().map(ToString::to_string).collect(),
+            _ => vec![self.errand.url.port.to_string()],
+        };
+        format!("port {}", either(&ports))
+    }
+
+    fn who(&self) -> String {
+        self.program().map_or_else(|| "the service".to_owned(), ToString::to_string)
+    }
+}
+
+const SCHEME_HINT: &str = "the check and the service do not agree on TLS";

@@ -1,0 +1,323 @@
+//! What an author writes of an `http` check, and what it comes to.
+
+use super::place::is_every_address;
+use super::{Ask, Http, Sought, Verify};
+use crate::conditions::JsonCondition;
+use crate::definition::{OneOrMany, Var};
+use crate::http::{Errand, Limits, Method, Scheme, Url};
+use crate::kinds::command::Matching;
+use crate::kinds::http::expected::Statuses;
+use crate::plan::{Scene, Unplanned};
+use crate::program::Program;
+use crate::settings::secret::Secret;
+use crate::settings::vhost::{self, Tls, Vhost};
+use crate::tls::Trust;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use vantage::{Blind, FileError, Obstacle, Port};
+
+/// The fields of an `http` check.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Written {
+    pub(super) url: Option<Var<String>>,
+    #[serde(default)]
+    pub(super) port: OneOrMany<Var<Port>>,
+    #[serde(default)]
+    pub(super) vhost: OneOrMany<Var<String>>,
+    pub(super) unix: Option<Var<String>>,
+    pub(super) path: Option<Var<String>>,
+    pub(super) tls: Option<Var<bool>>,
+    pub(super) host: Option<Var<String>>,
+    pub(super) process: Option<Program>,
+    pub(super) host_header: Option<Var<String>>,
+    #[serde(default)]
+    pub(super) method: WrittenMethod,
+    pub(super) status: Option<Statuses>,
+    pub(super) body: Option<Matching>,
+    #[serde(default)]
+    pub(super) json: Vec<crate::conditions::Written>,
+    #[serde(default)]
+    pub(super) redirects: u32,
+    #[serde(default)]
+    pub(super) headers: BTreeMap<String, Var<String>>,
+    pub(super) user: Option<Var<String>>,
+    pub(super) password: Option<Var<String>>,
+    pub(super) verify: Option<WrittenVerify>,
+    pub(super) ca: Option<Var<String>>,
+    pub(super) server_name: Option<Var<String>>,
+    pub(super) client_certificate: Option<Var<String>>,
+    pub(super) client_key: Option<Var<String>>,
+    pub(super) certificate_days: Option<u32>,
+    pub(super) max_body: Option<u32>,
+    pub(super) proxy: Option<Var<String>>,
+}
+
+/// GET or HEAD.
+#[derive(Debug, Default, Clone, Copy, Deserialize)]
+pub(super) enum WrittenMethod {
+    #[default]
+    #[serde(rename = "GET", alias = "get")]
+    Get,
+    #[serde(rename = "HEAD", alias = "head")]
+    Head,
+}
+
+/// Whose word is taken for the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum WrittenVerify {
+    None,
+    System,
+    Ca,
+}
+
+/// How soon a certificate may end without being news.
+const CERTIFICATE_DAYS: u32 = 14;
+
+/// The largest body that an author may ask for, in bytes.
+const MAX_BODY: u32 = 16 << 20;
+
+impl Http {
+    pub(super) fn fill_in(written: &Written, scene: &Scene<'_>) -> Result<Self, Unplanned> {
+        let text = |var: &Option<Var<String>>| var.as_ref().map(|var| scene.value(var)).transpose();
+        let Aim { ask, url } = aim(written, scene)?;
+        let mut headers = Vec::new();
+        for (name, value) in &written.headers {
+            headers.push((name.clone(), scene.secret(value)?));
+        }
+        if let Some(host) = text(&written.host_header)? {
+            headers.push(("host".to_owned(), Secret::new(host)));
+        }
+        let password = written.password.as_ref().map(|var| scene.secret(var)).transpose()?;
+        let user = text(&written.user)?
+            .map(|user| (user, password.unwrap_or_else(|| Secret::new(String::new()))));
+        let path = |var: &Option<Var<String>>| Ok::<_, Unplanned>(text(var)?.map(PathBuf::from));
+        let identity = match (path(&written.client_certificate)?, path(&written.client_key)?) {
+            // One file may hold both.
+            (Some(certificate), key) => Some((certificate.clone(), key.unwrap_or(certificate))),
+            (None, Some(_)) => {
+                let because = "client-key: expected client-certificate too, found nothing";
+                return Err(Unplanned::Nothing(because.into()));
+            }
+            (None, None) => None,
+        };
+        let limit =
+            written.max_body.map_or(Limits::default().body, |bytes| bytes.min(MAX_BODY) as usize);
+        let proxy = written.proxy.as_ref().map(|var| parse_url(var, scene)).transpose()?;
+        let json: Result<_, _> =
+            written.json.iter().map(|one| JsonCondition::plan(one, scene)).collect();
+        Ok(Self {
+            ask,
+            errand: Errand {
+                url,
+                place: None,
+                method: match written.method {
+                    WrittenMethod::Get => Method::GET,
+                    WrittenMethod::Head => Method::HEAD,
+                },
+                headers,
+                user,
+                trust: Trust::Anybody,
+                identity: None,
+                server_name: text(&written.server_name)?,
+                redirects: written.redirects,
+                limits: Limits::default().body(limit),
+                proxy,
+            },
+            verify: verify(written, path(&written.ca)?)?,
+            identity,
+            statuses: written.status.clone().unwrap_or_default(),
+            body: written.body.as_ref().map(|body| body.0.clone()),
+            json: json?,
+            certificate_days: written.certificate_days.unwrap_or(CERTIFICATE_DAYS),
+        })
+    }
+}
+
+fn verify(written: &Written, ca: Option<PathBuf>) -> Result<Verify, Unplanned> {
+    match (written.verify, ca) {
+        (Some(WrittenVerify::None), _) | (None, None) => Ok(Verify::Nothing),
+        (Some(WrittenVerify::System), _) => Ok(Verify::System),
+        (Some(WrittenVerify::Ca) | None, Some(ca)) => Ok(Verify::Authority(ca)),
+        (Some(WrittenVerify::Ca), None) => {
+            Err(Unplanned::Nothing("verify: expected `ca` too, found nothing".into()))
+        }
+    }
+}
+
+/// Where to ask, and for what.
+struct Aim {
+    ask: Ask,
+    url: Url,
+}
+
+fn aim(written: &Written, scene: &Scene<'_>) -> Result<Aim, Unplanned> {
+    let ways = [
+        written.url.is_some(),
+        !written.port.as_slice().is_empty(),
+        !written.vhost.as_slice().is_empty(),
+        written.unix.is_some(),
+    ];
+    if ways.iter().filter(|way| **way).count() != 1 {
+        let because = "expected one of `url`, `port`, `vhost` and `unix`";
+        return Err(Unplanned::Nothing(because.into()));
+    }
+    let host = written.host.as_ref().map(|host| scene.value(host)).transpose()?;
+    let host = host.filter(|host| !is_every_address(host));
+    let asked_for = scene.ports_asked_for();
+    let sought = |ports: Vec<Port>| Sought {
+        ports,
+        program: written.process.clone(),
+        preferred: None,
+        named: false,
+    };
+    if let Some(unix) = &written.unix {
+        let socket = PathBuf::from(scene.value(unix)?);
+        return Ok(Aim {
+            ask: Ask::Unix(socket),
+            url: local(written, scene, Scheme::Http.port())?,
+        });
+    }
+    if let Some(var) = &written.url {
+        let mut url = parse_url(var, scene)?;
+        if let Some(path) = path(written, scene)? {
+            url = url.join(&path).map_err(|error| malformed(var, scene, &error.to_string()))?;
+        }
+        url.port = asked_for.first().copied().unwrap_or(url.port);
+        if let Some(tls) = tls(written, scene)? {
+            url.scheme = tls;
+        }
+        let ask = match host {
+            Some(host) => Ask::Host(host),
+            None if is_every_address(&url.host) => Ask::Found(sought(vec![url.port])),
+            None => Ask::Url,
+        };
+        return Ok(Aim { ask, url });
+    }
+    if let Some(found) = vhosts(written, scene)? {
+        let (file, vhost) = found;
+        let no_port = || Unplanned::Malformed {
+            origin: format!("{}:{}", file.display(), vhost.line),
+            error: "expected a port, in <VirtualHost> or Listen".into(),
+        };
+        let port = asked_for.first().copied().or(vhost.port).ok_or_else(no_port)?;
+        let scheme = tls(written, scene)?.unwrap_or(match vhost.tls {
+            Tls::On => Scheme::Https,
+            Tls::Off => Scheme::Http,
+        });
+        // An application at /identity has its paths beneath.
+        let alias = vhost.path.as_deref().unwrap_or("/").trim_end_matches('/').to_owned();
+        let path = path(written, scene)?.unwrap_or_else(|| "/".to_owned());
+        let name = vhost.server_name.as_deref().unwrap_or("localhost");
+        let url = Url::new(scheme, name, port, &format!("{alias}{path}"))
+            .map_err(|error| Unplanned::Nothing(format!("path: {error}")))?;
+        let ask = match host {
+            Some(host) => Ask::Host(host),
+            None => Ask::Found(Sought {
+                preferred: vhost.address.as_deref().and_then(|address| address.parse().ok()),
+                named: vhost.server_name.is_some(),
+                ..sought(vec![port])
+            }),
+        };
+        return Ok(Aim { ask, url });
+    }
+    let mut ports = asked_for.to_vec();
+    if ports.is_empty() {
+        for port in written.port.as_slice() {
+            ports.push(scene.value(port)?);
+        }
+    }
+    let Some(first) = ports.first().copied() else {
+        return Err(Unplanned::Nothing("port: expected at least one, found none".into()));
+    };
+    let mut url = local(written, scene, first)?;
+    let ask = match host {
+        Some(host) => {
+            url.host.clone_from(&host);
+            Ask::Host(host)
+        }
+        None => Ask::Found(sought(ports)),
+    };
+    Ok(Aim { ask, url })
+}
+
+/// On this host, at the path that was written.
+fn local(written: &Written, scene: &Scene<'_>, port: Port) -> Result<Url, Unplanned> {
+    let scheme = tls(written, scene)?.unwrap_or(Scheme::Http);
+    let path = path(written, scene)?.unwrap_or_else(|| "/".to_owned());
+    Url::new(scheme, "localhost", port, &path)
+        .map_err(|error| Unplanned::Nothing(format!("path: {error}")))
+}
+
+fn path(written: &Written, scene: &Scene<'_>) -> Result<Option<String>, Unplanned> {
+    let Some(var) = &written.path else { return Ok(None) };
+    let path = scene.text(var)?;
+    Ok(Some(if path.starts_with('/') { path } else { format!("/{path}") }))
+}
+
+fn tls(written: &Written, scene: &Scene<'_>) -> Result<Option<Scheme>, Unplanned> {
+    let Some(var) = &written.tls else { return Ok(None) };
+    Ok(Some(if scene.value(var)? { Scheme::Https } else { Scheme::Http }))
+}
+
+fn parse_url(var: &Var<String>, scene: &Scene<'_>) -> Result<Url, Unplanned> {
+    let text = scene.secret(var)?;
+    // A host that means every address is an answer here: look for it.
+    let filled = text.expose().replacen("://:", "://0.0.0.0:", 1);
+    let filled = filled.replacen("://*", "://0.0.0.0", 1);
+    // A setting's IPv6 address stands in no brackets.
+    let filled = in_brackets(&filled);
+    Url::parse(&filled).map_err(|error| malformed(var, scene, &error.to_string()))
+}
+
+/// `http://fd00::1:9292/` as `http://[fd00::1]:9292/`, if that is what it is:
+/// what follows the last colon is taken for the port.
+fn in_brackets(url: &str) -> String {
+    let whole = || url.to_owned();
+    let Some((scheme, rest)) = url.split_once("://") else { return whole() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (place, tail) = (&rest[..end], &rest[end..]);
+    match place.rsplit_once(':') {
+        Some((host, port))
+            if host.parse::<std::net::Ipv6Addr>().is_ok() && port.parse::<u16>().is_ok() =>
+        {
+            format!("{scheme}://[{host}]:{port}{tail}")
+        }
+        _ => whole(),
+    }
+}
+
+fn malformed(var: &Var<String>, scene: &Scene<'_>, error: &str) -> Unplanned {
+    Unplanned::Malformed { origin: scene.origins(var), error: error.to_owned() }
+}
+
+/// The first virtual host of the first of the files that is there.
+fn vhosts(written: &Written, scene: &Scene<'_>) -> Result<Option<(PathBuf, Vhost)>, Unplanned> {
+    let mut looked = Vec::new();
+    for var in written.vhost.as_slice() {
+        let path = scene.value(var)?;
+        let attempt = || format!("read {path}");
+        match scene.vantage().read_text(Path::new(&path)) {
+            Ok(text) => {
+                let Some(vhost) = vhost::parse(&text).into_iter().next() else {
+                    let error = "expected a <VirtualHost>, found none".to_owned();
+                    return Err(Unplanned::Malformed { origin: path, error });
+                };
+                return Ok(Some((path.into(), vhost)));
+            }
+            Err(FileError::Missing(_)) => looked.push(path),
+            Err(FileError::Forbidden(_)) => {
+                return Err(Blind::new(attempt(), Obstacle::Forbidden).into());
+            }
+            Err(other) => {
+                return Err(Blind::new(attempt(), Obstacle::Other(other.to_string())).into());
+            }
+        }
+    }
+    if looked.is_empty() {
+        return Ok(None);
+    }
+    Err(Unplanned::Nothing(format!("no virtual host at {}", looked.join(" or "))))
+}
