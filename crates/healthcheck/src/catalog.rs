@@ -98,6 +98,15 @@ pub struct Catalog {
     added: BTreeMap<String, Added>,
 }
 
+/// How far a definition is put together, by the files it is made of.
+#[derive(Default)]
+struct Assembly<'a> {
+    /// From the definition asked for to the one that is being read.
+    path: Vec<&'a str>,
+    /// Those that are in it already.
+    done: Vec<&'a str>,
+}
+
 #[derive(Debug)]
 struct Added {
     file: String,
@@ -205,7 +214,7 @@ impl Catalog {
     /// Where there is none of that name, or it has mistakes.
     pub fn definition(&self, name: &str) -> Result<Definition, CatalogError> {
         let service = self.service(name).ok_or_else(|| self.unknown(name))?;
-        let definition = self.assemble(service, 0)?;
+        let definition = self.assemble(service, &mut Assembly::default())?;
         if definition.profile == Profile::Shared {
             return Err(self.unknown(name));
         }
@@ -217,16 +226,29 @@ impl Catalog {
         CatalogError::Unknown { name: shown(name, 60), nearest }
     }
 
-    fn assemble(&self, name: &str, depth: usize) -> Result<Definition, CatalogError> {
+    fn assemble<'a>(
+        &'a self,
+        name: &str,
+        assembly: &mut Assembly<'a>,
+    ) -> Result<Definition, CatalogError> {
+        let depth = assembly.path.len();
         let (file, text) = self.source(name, depth).ok_or_else(|| self.unknown(name))?;
         let mut definition = Definition::parse(text, file)?;
-        if depth >= MAX_DEPTH {
-            return Err(CatalogError::Circular { file: file.to_owned(), name: name.to_owned() });
-        }
+        assembly.path.push(file);
         let own_checks = definition.checks.clone();
         for base in std::mem::take(&mut definition.like).iter().rev() {
-            definition = definition.upon(&self.assemble(base, depth + 1)?);
+            let (base_file, _) = self.source(base, depth + 1).ok_or_else(|| self.unknown(base))?;
+            if assembly.path.contains(&base_file) || depth >= MAX_DEPTH {
+                return Err(CatalogError::Circular { file: file.to_owned(), name: base.clone() });
+            }
+            // What two of them build on is there once; and no file of an image's can
+            // make us assemble more than there are files.
+            if !assembly.done.contains(&base_file) {
+                definition = definition.upon(&self.assemble(base, assembly)?);
+                assembly.done.push(base_file);
+            }
         }
+        assembly.path.pop();
         definition.check_references(text, &own_checks)?;
         Ok(definition)
     }

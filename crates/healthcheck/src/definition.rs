@@ -86,6 +86,8 @@ pub struct Check {
     pub written: Arc<dyn Written>,
     /// The settings its values refer to, and where.
     uses: Vec<(String, Range<usize>)>,
+    /// The settings its conditions ask for, and where.
+    asks: Vec<(String, Range<usize>)>,
 }
 
 /// When a check applies.
@@ -156,7 +158,10 @@ impl Definition {
         own_checks: &[Check],
     ) -> Result<(), Mistakes> {
         let mut decoder = Decoder::new(text, &self.file);
-        for (name, span) in own_checks.iter().flat_map(|check| &check.uses) {
+        // Whoever builds on a shared definition brings the settings it asks for.
+        let asks = own_checks.iter().filter(|_| self.profile == Profile::Service);
+        let asks = asks.flat_map(|check| &check.asks);
+        for (name, span) in own_checks.iter().flat_map(|check| &check.uses).chain(asks) {
             if !self.settings.contains_key(name) {
                 let known = self.settings.keys().map(String::as_str);
                 decoder.mistake(
@@ -230,7 +235,14 @@ fn read(mut table: Spanned<DeTable<'_>>, decoder: &mut Decoder<'_>) -> Option<De
     }
     let settings = read_settings(settings, decoder);
     let checks = read_checks(check, decoder);
+    let deadline_span = deadline.as_ref().map_or(0..0, Spanned::span);
     let deadline: Option<Var<Duration>> = decoder.value("deadline", deadline);
+    // Settings are looked up while a plan is made, and the deadline counts from before.
+    if deadline.as_ref().is_some_and(|deadline| deadline.literal().is_none()) {
+        let expected = Duration::EXPECTED;
+        let message = format!("deadline: expected {expected}, found the name of a setting");
+        decoder.mistake(deadline_span, message, None);
+    }
     let definition = Definition {
         service: decoder.value("service", service).unwrap_or_default(),
         file: decoder.file().to_owned(),
@@ -314,9 +326,15 @@ fn read_check(item: Spanned<DeValue<'_>>, decoder: &mut Decoder<'_>) -> Option<C
     let mut uses = Vec::new();
     var::collect_placeholders(&table, &mut uses);
     let name: Option<String> = decoder.value("name", table.remove("name"));
-    let when = decoder.value("when", table.remove("when"));
+    let place = |table: &DeTable<'_>, key: &str| table.get(key).map_or(0..0, Spanned::span);
+    let places = [place(&table, "when"), place(&table, "unless")];
+    let when: Option<Condition> = decoder.value("when", table.remove("when"));
     let unless: Option<OneOrMany<Condition>> = decoder.value("unless", table.remove("unless"));
     let unless = unless.map(OneOrMany::into_vec).unwrap_or_default();
+    let settings = |condition: &Condition| condition.setting.clone();
+    let mut asks = Vec::new();
+    asks.extend(when.iter().filter_map(settings).map(|name| (name, places[0].clone())));
+    asks.extend(unless.iter().filter_map(settings).map(|name| (name, places[1].clone())));
     let Some(kind) = table.remove("kind") else {
         decoder.mistake(span, format!("kind: expected {}, found nothing", kinds::one_of()), None);
         return None;
@@ -334,5 +352,5 @@ fn read_check(item: Spanned<DeValue<'_>>, decoder: &mut Decoder<'_>) -> Option<C
         return None;
     };
     let written = (entry.read)(decoder, Spanned::new(span, table))?;
-    Some(Check { name: name.unwrap_or(kind), kind: entry.name, when, unless, written, uses })
+    Some(Check { name: name.unwrap_or(kind), kind: entry.name, when, unless, written, uses, asks })
 }

@@ -5,6 +5,7 @@ use crate::kinds::{Judgement, Look};
 use crate::plan::Plan;
 use crate::text::shown;
 use crate::verdict::Verdict;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
@@ -74,9 +75,13 @@ pub fn evaluate(plan: &Plan, from: &Arc<Vantage>) -> Vec<Finding> {
         findings.push(match &planned.look {
             Ok(look) => {
                 let (look, from, sender) = (Arc::clone(look), Arc::clone(from), sender.clone());
+                let kind = planned.kind;
                 let started = spawn(move || {
+                    // What a broken look leaves behind is dropped with it.
+                    let work = AssertUnwindSafe(|| look.look(&from, look_by));
+                    let finding = catch_unwind(work).unwrap_or_else(|_| broken(kind, &*look));
                     // Nobody listens any more once the deadline has passed.
-                    let _ = sender.send((index, look.look(&from, look_by)));
+                    let _ = sender.send((index, finding));
                 });
                 match started {
                     Ok(()) => None,
@@ -107,8 +112,8 @@ pub fn evaluate(plan: &Plan, from: &Arc<Vantage>) -> Vec<Finding> {
         .iter()
         .zip(findings)
         .map(|(planned, finding)| {
-            let finding = finding
-                .unwrap_or_else(|| unanswered(planned.kind, &planned.look, plan.deadline, by));
+            let finding =
+                finding.unwrap_or_else(|| unanswered(planned.kind, &planned.look, plan.deadline));
             finding.named(&planned.name)
         })
         .collect()
@@ -119,19 +124,18 @@ fn spawn(work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
     thread::Builder::new().name("look".into()).stack_size(STACK).spawn(work).map(drop)
 }
 
-/// A check that gave no answer: stuck at the deadline, or broken.
-fn unanswered<E>(
-    kind: &'static str,
-    look: &Result<Arc<dyn Look>, E>,
-    limit: Duration,
-    by: Deadline,
-) -> Finding {
+/// A check that is stuck at the deadline.
+fn unanswered<E>(kind: &'static str, look: &Result<Arc<dyn Look>, E>, limit: Duration) -> Finding {
     let what = look.as_ref().map_or_else(|_| String::new(), |look| look.describe());
-    let what = shown(&what, 120);
-    let because = if by.has_passed() {
-        format!("still waiting after {} to see {what}", humantime::format_duration(limit))
-    } else {
-        format!("the check broke while it was to see {what}")
-    };
+    let limit = humantime::format_duration(limit);
+    let because = format!("still waiting after {limit} to see {}", shown(&what, 120));
+    Finding::new(kind, Verdict::unknown(because).into(), None)
+}
+
+/// A check that panicked: a defect of ours, of which nothing follows for the service.
+fn broken(kind: &'static str, look: &dyn Look) -> Finding {
+    // Describing may be what is broken.
+    let what = catch_unwind(AssertUnwindSafe(|| look.describe())).unwrap_or_default();
+    let because = format!("the check broke while it was to see {}", shown(&what, 120));
     Finding::new(kind, Verdict::unknown(because).into(), None)
 }

@@ -47,6 +47,12 @@ impl Holders {
                 || self.weaker.as_ref().is_some_and(|(users, _)| users.contains(&socket.owner)))
     }
 
+    /// Whether one of the processes may hold this socket all the same: descriptors
+    /// may not be seen, and a service that changed its user keeps its sockets' owner.
+    pub(crate) fn may_hold(&self, socket: &Socket) -> bool {
+        socket.inode.is_owned() && self.weaker.is_some() && !self.hold(socket)
+    }
+
     /// Whether one of the processes holds the socket with this inode. Without
     /// descriptors nothing is known of it.
     pub(crate) fn hold_inode(&self, inode: Inode) -> Option<bool> {

@@ -9,7 +9,7 @@ use crate::settings::{Origin, Settings, Unfound, Value, secret};
 use crate::verdict::Role;
 use std::sync::Arc;
 use std::time::Duration;
-use vantage::{Blind, Port, Vantage};
+use vantage::{Blind, FileError, Port, Vantage};
 
 /// What was asked for, besides the service.
 #[derive(Debug, Clone, Default)]
@@ -85,6 +85,9 @@ pub enum Unplanned {
         /// What was expected and what was found, without secrets.
         error: String,
     },
+    /// A file that decides cannot be read.
+    #[error("cannot read {0}")]
+    Unreadable(FileError),
     /// The container cannot be looked at.
     #[error(transparent)]
     Blind(#[from] Blind),
@@ -109,8 +112,15 @@ impl Plan {
         let mut skipped = Vec::new();
         for check in &definition.checks {
             match scene.reason_to_skip(check) {
-                Some(because) => skipped.push(Skipped { name: check.name.clone(), because }),
-                None => checks.push(scene.plan(check)),
+                Ok(Some(because)) => skipped.push(Skipped { name: check.name.clone(), because }),
+                Ok(None) => checks.push(scene.plan(check)),
+                // Whether it applies is not known: so neither is what it would find.
+                Err(unplanned) => checks.push(Planned {
+                    name: check.name.clone(),
+                    kind: check.kind,
+                    look: Err(unplanned),
+                    used: Vec::new(),
+                }),
             }
         }
         let own = definition.deadline.unwrap_or(DEADLINE);
@@ -253,37 +263,49 @@ impl<'a> Scene<'a> {
     }
 
     /// Why a check does not apply here, if it does not.
-    fn reason_to_skip(&self, check: &Check) -> Option<String> {
-        if let Some(because) = check.when.as_ref().and_then(|when| self.violation(when)) {
-            return Some(because);
+    fn reason_to_skip(&self, check: &Check) -> Result<Option<String>, Unplanned> {
+        if let Some(when) = &check.when
+            && let Some(because) = self.violation(when)?
+        {
+            return Ok(Some(because));
         }
-        let holds = |condition: &&Condition| self.violation(condition).is_none();
-        check.unless.iter().find(holds).map(ToString::to_string)
+        let mut unknown = None;
+        for unless in &check.unless {
+            match self.violation(unless) {
+                Ok(None) => return Ok(Some(unless.to_string())),
+                Ok(Some(_)) => {}
+                Err(unplanned) => unknown = unknown.or(Some(unplanned)),
+            }
+        }
+        unknown.map_or(Ok(None), Err)
     }
 
     /// Why a condition does not hold, if it does not.
-    fn violation(&self, condition: &Condition) -> Option<String> {
+    fn violation(&self, condition: &Condition) -> Result<Option<String>, Unplanned> {
         let Condition { role, process, no_process, setting, matching, file, contains } = condition;
         if let Some(role) = role
             && *role != self.request.role
         {
-            return Some(format!("the role is {}", self.request.role));
+            return Ok(Some(format!("the role is {}", self.request.role)));
         }
-        let runs = |program: &Program| program.find(self.from).is_ok_and(|found| !found.is_empty());
+        let runs = |program: &Program| Ok::<_, Blind>(!program.find(self.from)?.is_empty());
         if let Some(program) = process
-            && !runs(program)
+            && !runs(program)?
         {
-            return Some(format!("no {program} runs here"));
+            return Ok(Some(format!("no {program} runs here")));
         }
         if let Some(program) = no_process
-            && runs(program)
+            && runs(program)?
         {
-            return Some(format!("{program} runs here"));
+            return Ok(Some(format!("{program} runs here")));
         }
         if let Some(name) = setting {
             let value = match self.setting(name) {
                 Ok(value) => value,
-                Err(error) => return Some(error.to_string()),
+                Err(Unplanned::Unfound(unfound)) if !unfound.unreadable => {
+                    return Ok(Some(unfound.to_string()));
+                }
+                Err(error) => return Err(error),
             };
             let holds = match matching {
                 Some(matching) => matching.0.is_match(&value.text),
@@ -291,7 +313,7 @@ impl<'a> Scene<'a> {
             };
             if !holds {
                 let text = crate::text::shown(&secret::redact(&value.text), 40);
-                return Some(format!("{} is \"{text}\"", value.origin));
+                return Ok(Some(format!("{} is \"{text}\"", value.origin)));
             }
         }
         if let Some(path) = file {
@@ -301,12 +323,14 @@ impl<'a> Scene<'a> {
             };
             match (found, contains) {
                 (Ok(false), Some(wanted)) => {
-                    return Some(format!("{} does not contain \"{wanted}\"", path.display()));
+                    let because = format!("{} does not contain \"{wanted}\"", path.display());
+                    return Ok(Some(because));
                 }
                 (Ok(_), _) => {}
-                (Err(error), _) => return Some(error.to_string()),
+                (Err(error), _) if error.is_missing() => return Ok(Some(error.to_string())),
+                (Err(error), _) => return Err(Unplanned::Unreadable(error)),
             }
         }
-        None
+        Ok(None)
     }
 }

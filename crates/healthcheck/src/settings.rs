@@ -17,7 +17,7 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
-use vantage::{Process, Vantage};
+use vantage::{FileError, Process, Vantage};
 
 /// Where to look for a value. As definitions write it: `{ oslo =
 /// "database.connection" }`.
@@ -140,6 +140,35 @@ pub struct Unfound {
     pub name: String,
     /// Where it was looked for, and what was there.
     pub looked: Vec<String>,
+    /// One of the places could not be read, so it may well be set.
+    pub unreadable: bool,
+}
+
+/// What there was in place of a value.
+#[derive(Default)]
+struct Looked {
+    places: Vec<String>,
+    unreadable: bool,
+}
+
+impl Looked {
+    /// It is not set there.
+    fn absent(&mut self, place: String) {
+        self.places.push(place);
+    }
+
+    /// Nobody can tell whether it is set there.
+    fn unreadable(&mut self, place: String) {
+        self.places.push(place);
+        self.unreadable = true;
+    }
+
+    fn file(&mut self, error: &FileError) {
+        match error.is_missing() {
+            true => self.absent(error.to_string()),
+            false => self.unreadable(error.to_string()),
+        }
+    }
 }
 
 impl Unfound {
@@ -188,17 +217,22 @@ impl<'a> Settings<'a> {
     }
 
     fn look_for(&self, name: &str) -> Result<Value, Unfound> {
-        let mut looked = Vec::new();
+        let mut looked = Looked::default();
         for source in self.definition.settings.get(name).map_or(&[][..], Vec::as_slice) {
+            // What stands where we cannot read is not known to be the default.
+            if looked.unreadable && matches!(source, Source::Default(_)) {
+                continue;
+            }
             match self.look_at(source, &mut looked) {
                 Some(value) => return Ok(value),
                 None => continue,
             }
         }
-        Err(Unfound { name: name.to_owned(), looked })
+        let Looked { places, unreadable } = looked;
+        Err(Unfound { name: name.to_owned(), looked: places, unreadable })
     }
 
-    fn look_at(&self, source: &Source, looked: &mut Vec<String>) -> Option<Value> {
+    fn look_at(&self, source: &Source, looked: &mut Looked) -> Option<Value> {
         match source {
             Source::Oslo(options) => {
                 options.as_slice().iter().find_map(|option| self.look_at_oslo(option, looked))
@@ -211,7 +245,7 @@ impl<'a> Settings<'a> {
                         let (text, option) = (text.to_owned(), option.clone());
                         return Some(Value { text, origin: Origin::Argument(option) });
                     }
-                    looked.push(format!(
+                    looked.absent(format!(
                         "no {option} on the command line of process {}",
                         process.pid
                     ));
@@ -223,7 +257,7 @@ impl<'a> Settings<'a> {
                 let environment = match self.from.environment(process.pid) {
                     Ok(environment) => environment,
                     Err(blind) => {
-                        looked.push(blind.to_string());
+                        looked.unreadable(blind.to_string());
                         return None;
                     }
                 };
@@ -235,7 +269,8 @@ impl<'a> Settings<'a> {
                         let origin = Origin::Environment(name.clone());
                         return Some(Value { text: text.to_owned(), origin });
                     }
-                    looked.push(format!("no {name} in the environment of process {}", process.pid));
+                    looked
+                        .absent(format!("no {name} in the environment of process {}", process.pid));
                 }
                 None
             }
@@ -249,7 +284,7 @@ impl<'a> Settings<'a> {
         }
     }
 
-    fn look_at_oslo(&self, option: &str, looked: &mut Vec<String>) -> Option<Value> {
+    fn look_at_oslo(&self, option: &str, looked: &mut Looked) -> Option<Value> {
         let (group, name) = option.split_once('.').unwrap_or(("DEFAULT", option));
         let config = self.oslo.get_or_init(|| {
             let arguments = self.process.map_or(&[][..], |process| &process.arguments);
@@ -273,17 +308,21 @@ impl<'a> Settings<'a> {
                 Some(Value { text: found.text, origin })
             }
             Ok(None) => {
-                looked.push(format!("no [{group}] {name} in {}", config.looked_in().join(", ")));
+                let place = format!("no [{group}] {name} in {}", config.looked_in().join(", "));
+                match config.was_read() {
+                    true => looked.absent(place),
+                    false => looked.unreadable(place),
+                }
                 None
             }
             Err(error) => {
-                looked.push(error.to_string());
+                looked.unreadable(error.to_string());
                 None
             }
         }
     }
 
-    fn look_at_file(&self, source: &FileSource, looked: &mut Vec<String>) -> Option<Value> {
+    fn look_at_file(&self, source: &FileSource, looked: &mut Looked) -> Option<Value> {
         let (section, key) = match source.option.rsplit_once('.') {
             Some((section, key)) if source.format.has_sections() => (section, key),
             _ => ("", source.option.as_str()),
@@ -296,9 +335,9 @@ impl<'a> Settings<'a> {
                         let origin = Origin::File { option, file, line: entry.line };
                         return Some(Value { text: entry.value, origin });
                     }
-                    None => looked.push(format!("no {} in {}", source.option, path.display())),
+                    None => looked.absent(format!("no {} in {}", source.option, path.display())),
                 },
-                Err(error) => looked.push(error.to_string()),
+                Err(error) => looked.file(&error),
             }
         }
         None

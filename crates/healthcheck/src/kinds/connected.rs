@@ -11,6 +11,7 @@ use crate::definition::{OneOrMany, Var};
 use crate::owner::Holders;
 use crate::plan::{Scene, Unplanned};
 use crate::program::Program;
+use crate::settings::Unfound;
 use crate::text::either;
 use crate::verdict::Verdict;
 use dependency::{Answer, Dependency, Tried};
@@ -30,7 +31,8 @@ const AMQP: &[u8] = b"AMQP\0\0\x09\x01";
 pub struct Connected {
     program: Program,
     dependency: Dependency,
-    heartbeat: Option<Heartbeat>,
+    /// What must move, or why that is not known.
+    heartbeat: Result<Option<Heartbeat>, Unfound>,
 }
 
 /// The fields of a `connected` check.
@@ -63,6 +65,8 @@ pub struct Seen {
     asking: Vec<String>,
     /// Closed by the other side.
     closed: Vec<String>,
+    /// Established, to what is named, and nobody can tell whose.
+    perhaps: Vec<String>,
     /// Names that could not be resolved, and why.
     unresolved: Vec<String>,
     /// What each address answered when nothing was connected.
@@ -111,9 +115,15 @@ heartbeat = \"60s\"                         # oslo.messaging's heartbeat_timeout
     fn plan(written: &Written, scene: &Scene<'_>) -> Result<Self, Unplanned> {
         let program = scene.required_program(written.process.as_ref())?;
         let dependency = Dependency::plan(&written.to, &written.port, scene)?;
-        let heartbeat = written.heartbeat.as_ref().map(|every| scene.value(every)).transpose()?;
-        let rate = written.heartbeat_rate.as_ref().map_or(Ok(2), |rate| scene.value(rate))?;
-        let heartbeat = heartbeat.and_then(|timeout| Heartbeat::new(timeout, rate));
+        let timeout = written.heartbeat.as_ref().map(|every| scene.value(every));
+        let rate = written.heartbeat_rate.as_ref().map_or(Ok(2), |rate| scene.value(rate));
+        let heartbeat = match timeout.map(|timeout| timeout.and_then(|t| Ok((t, rate?)))) {
+            None => Ok(None),
+            Some(Ok((timeout, rate))) => Ok(Heartbeat::new(timeout, rate)),
+            // Whose it is and that it stands is still proof.
+            Some(Err(Unplanned::Unfound(unfound))) => Err(unfound),
+            Some(Err(other)) => return Err(other),
+        };
         Ok(Self { program, dependency, heartbeat })
     }
 
@@ -134,6 +144,7 @@ heartbeat = \"60s\"                         # oslo.messaging's heartbeat_timeout
             elsewhere: Vec::new(),
             asking: Vec::new(),
             closed: Vec::new(),
+            perhaps: Vec::new(),
             unresolved: resolved.unresolved.clone(),
             tried: Vec::new(),
             untried: None,
@@ -143,7 +154,14 @@ heartbeat = \"60s\"                         # oslo.messaging's heartbeat_timeout
             },
             weaker: holders.weaker().map(|blind| (blind.to_string(), blind.hint.clone())),
         };
-        for socket in table.sockets.iter().filter(|socket| holders.hold(socket)) {
+        for socket in &table.sockets {
+            if !holders.hold(socket) {
+                let alive = socket.state == SocketState::Established;
+                if alive && holders.may_hold(socket) && self.dependency.names(socket, &resolved) {
+                    push_once(&mut seen.perhaps, socket.remote);
+                }
+                continue;
+            }
             let named = self.dependency.names(socket, &resolved);
             match (socket.state, named) {
                 (SocketState::Established, true) => seen.connections.push(Connection::new(socket)),
@@ -159,7 +177,8 @@ heartbeat = \"60s\"                         # oslo.messaging's heartbeat_timeout
         }
         // Only now, when it is broken anyway, do we knock: whose fault it is
         // depends on whether the dependency answers.
-        if seen.connections.is_empty() && seen.elsewhere.is_empty() && !seen.processes.is_empty() {
+        let absent = seen.connections.is_empty() && seen.elsewhere.is_empty();
+        if absent && seen.perhaps.is_empty() && !seen.processes.is_empty() {
             // Where ports are all that is known, the dead connections say who was meant.
             let is_dead = |socket: &&Socket| {
                 matches!(socket.state, SocketState::SynSent | SocketState::CloseWait)
@@ -168,7 +187,8 @@ heartbeat = \"60s\"                         # oslo.messaging's heartbeat_timeout
             };
             let dead: Vec<&Socket> = table.sockets.iter().filter(is_dead).collect();
             resolved.add(&dead);
-            (seen.tried, seen.untried) = resolved.try_each(self.heartbeat.map(|_| AMQP), from, by);
+            (seen.tried, seen.untried) =
+                resolved.try_each(self.heartbeat().map(|_| AMQP), from, by);
         }
         Ok(seen)
     }
@@ -202,9 +222,18 @@ heartbeat = \"60s\"                         # oslo.messaging's heartbeat_timeout
 }
 
 impl Connected {
+    fn heartbeat(&self) -> Option<&Heartbeat> {
+        self.heartbeat.as_ref().ok()?.as_ref()
+    }
+
     /// No connection to what is named: whose fault is it?
     fn judge_absence(&self, seen: &Seen) -> Verdict {
         let (program, dependency) = (&self.program, &self.dependency);
+        if let (Some((blind, _)), Some(remote)) = (&seen.weaker, seen.perhaps.first()) {
+            return Verdict::unknown(format!(
+                "cannot see whose connection to {remote} is: {blind}"
+            ));
+        }
         if !seen.elsewhere.is_empty() {
             return Verdict::degraded(format!(
                 "{program} is connected to {}, which {} does not name today",
@@ -257,12 +286,7 @@ impl Connected {
             .iter()
             .map(|connection| {
                 let moved = connection.movement.as_ref()?;
-                movement::stall(
-                    moved,
-                    connection.unread,
-                    connection.unsent,
-                    self.heartbeat.as_ref(),
-                )
+                movement::stall(moved, connection.unread, connection.unsent, self.heartbeat())
             })
             .collect();
         let told = |index: usize, stall: &movement::Stall| {
@@ -303,8 +327,13 @@ impl Connected {
         {
             proof.push_str(&format!(", last heard {} s ago", heard / 1000));
         }
-        if self.heartbeat.is_none() {
-            proof.push_str(", with no heartbeat to expect");
+        match &self.heartbeat {
+            Ok(Some(_)) => {}
+            Ok(None) => proof.push_str(", with no heartbeat to expect"),
+            Err(why) => proof.push_str(&format!(", with no heartbeat known ({why})")),
+        }
+        if let Some(why) = self.dependency.doubt() {
+            proof.push_str(&format!(", judged by the port ({why})"));
         }
         if let Some(unresolved) = seen.unresolved.first() {
             proof.push_str(&format!(" ({unresolved}: judged by the port)"));

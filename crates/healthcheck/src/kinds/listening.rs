@@ -9,7 +9,9 @@ use crate::program::Program;
 use crate::text::either;
 use crate::verdict::Verdict;
 use serde::{Deserialize, Serialize};
-use vantage::{Blind, Deadline, Port, Protocol, Socket, SocketState, Vantage, Wanted};
+use vantage::{
+    Blind, Deadline, Port, Protocol, Socket, SocketSource, SocketState, Vantage, Wanted,
+};
 
 /// The service listens.
 pub struct Listening {
@@ -50,6 +52,11 @@ pub struct Seen {
     listeners: Vec<Listener>,
     /// The ports that somebody else listens on.
     others: Vec<u16>,
+    /// The ports on which somebody listens and nobody can tell who.
+    perhaps: Vec<u16>,
+    /// Why queues could not be seen.
+    queueless: Option<(String, Option<String>)>,
+    /// Why owners are known by their user only.
     weaker: Option<(String, Option<String>)>,
 }
 
@@ -88,6 +95,9 @@ protocol = \"tcp\"               # or \"udp\"
                 ports.push(scene.value(port)?);
             }
         }
+        if ports.is_empty() {
+            return Err(Unplanned::Nothing("port: expected a port, found nothing".into()));
+        }
         let protocol = match written.protocol {
             WrittenProtocol::Tcp => Protocol::Tcp,
             WrittenProtocol::Udp => Protocol::Udp,
@@ -108,6 +118,13 @@ protocol = \"tcp\"               # or \"udp\"
             processes: holders.pids.iter().map(|pid| pid.get()).collect(),
             listeners: Vec::new(),
             others: Vec::new(),
+            perhaps: Vec::new(),
+            queueless: match (&table.source, self.protocol) {
+                (SocketSource::ProcNet(blind), Protocol::Tcp) => {
+                    Some((blind.to_string(), blind.hint.clone()))
+                }
+                _ => None,
+            },
             weaker: holders.weaker().map(|blind| (blind.to_string(), blind.hint.clone())),
         };
         for socket in table.sockets.iter().filter(|socket| self.is_wanted(socket)) {
@@ -119,6 +136,8 @@ protocol = \"tcp\"               # or \"udp\"
                     waiting: socket.receive_queue,
                     room: socket.send_queue,
                 });
+            } else if holders.may_hold(socket) {
+                seen.perhaps.push(port);
             } else if !seen.others.contains(&port) {
                 seen.others.push(port);
             }
@@ -136,12 +155,19 @@ protocol = \"tcp\"               # or \"udp\"
         let satisfied =
             if self.all { missing.is_empty() } else { missing.len() < self.ports.len() };
         if !satisfied {
+            if let (Some((blind, hint)), Some(port)) = (&seen.weaker, seen.perhaps.first()) {
+                let because = format!("cannot see whose port {port} is: {blind}");
+                return Judgement { hint: hint.clone(), ..Verdict::unknown(because).into() };
+            }
             let mut because = match (&self.program, seen.processes.is_empty()) {
                 (Some(program), true) => format!(
                     "{program} is not running, so nothing of it listens on {}",
                     self.protocol_and(&missing)
                 ),
-                _ => format!("{} does not listen on {}", self.who(), self.protocol_and(&missing)),
+                (Some(program), false) => {
+                    format!("{program} does not listen on {}", self.protocol_and(&missing))
+                }
+                (None, _) => format!("no process here listens on {}", self.protocol_and(&missing)),
             };
             if let Some(other) = seen.others.first() {
                 because.push_str(&format!(", another process holds {other}"));
@@ -165,15 +191,15 @@ protocol = \"tcp\"               # or \"udp\"
         }
         let addresses: Vec<_> =
             seen.listeners.iter().take(4).map(|one| one.address.as_str()).collect();
-        let mut judgement = Judgement::healthy(format!("on {}", addresses.join(", ")));
-        if let Some((blind, hint)) = &seen.weaker {
-            judgement = judgement.proof(format!(
-                "on {}, owner known by its user only ({blind})",
-                addresses.join(", ")
-            ));
-            judgement.hint.clone_from(hint);
+        let mut proof = format!("on {}", addresses.join(", "));
+        let weaker = seen.weaker.iter().map(|weaker| ("owner known by its user only", weaker));
+        let queueless = seen.queueless.iter().map(|queueless| ("queue not seen", queueless));
+        let mut advice = None;
+        for (what, (blind, hint)) in weaker.chain(queueless) {
+            proof.push_str(&format!(", {what} ({blind})"));
+            advice = advice.or_else(|| hint.clone());
         }
-        judgement
+        Judgement { hint: advice, ..Judgement::healthy(proof) }
     }
 }
 

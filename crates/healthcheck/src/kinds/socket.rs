@@ -36,6 +36,8 @@ pub struct Seen {
     processes: Vec<u32>,
     /// Whether it is among the listening sockets, and whether the process holds it.
     listener: Option<Option<bool>>,
+    /// Why its owner could not be seen.
+    ownerless: Option<(String, Option<String>)>,
     /// Why connecting failed, if it did.
     refused: Option<String>,
     /// It is not even there.
@@ -78,8 +80,12 @@ path = \"/run/libvirt/virtlogd-sock\"   # or: abstract = \"ISCSIADM_ABSTRACT_NAM
             UnixAddress::Path(path) => path.display().to_string(),
             UnixAddress::Abstract(name) => format!("@{name}"),
         };
-        let held: Vec<Option<bool>> = from
-            .unix_listeners()?
+        // Without the table it can still be knocked at.
+        let (listeners, untold) = match from.unix_listeners() {
+            Ok(listeners) => (listeners, None),
+            Err(blind) => (Vec::new(), Some(blind)),
+        };
+        let held: Vec<Option<bool>> = listeners
             .iter()
             .filter(|listener| listener.name == name)
             .map(|listener| holders.hold_inode(listener.inode))
@@ -91,6 +97,10 @@ path = \"/run/libvirt/virtlogd-sock\"   # or: abstract = \"ISCSIADM_ABSTRACT_NAM
         let mut seen = Seen {
             processes: holders.pids.iter().map(|pid| pid.get()).collect(),
             listener,
+            ownerless: untold
+                .as_ref()
+                .or(holders.weaker().filter(|_| listener == Some(None)))
+                .map(|blind| (blind.to_string(), blind.hint.clone())),
             refused: None,
             missing: false,
         };
@@ -103,7 +113,9 @@ path = \"/run/libvirt/virtlogd-sock\"   # or: abstract = \"ISCSIADM_ABSTRACT_NAM
         match from.connect_unix(&self.address, by) {
             Ok(_) => {}
             // A fixture cannot be dialled; the table of listeners has spoken.
-            Err(DialError::Blind(blind)) if listener.is_none() => return Err(blind),
+            Err(DialError::Blind(blind)) if listener.is_none() => {
+                return Err(untold.unwrap_or(blind));
+            }
             Err(DialError::Blind(_)) => {}
             Err(error) => seen.refused = Some(error.to_string()),
         }
@@ -123,7 +135,13 @@ path = \"/run/libvirt/virtlogd-sock\"   # or: abstract = \"ISCSIADM_ABSTRACT_NAM
                 let because = format!("{name} is held by another process than {program}");
                 Verdict::own_fault(because).into()
             }
-            _ => Judgement::healthy(format!("{name} accepts")),
+            _ => match &seen.ownerless {
+                Some((blind, hint)) => Judgement {
+                    hint: hint.clone(),
+                    ..Judgement::healthy(format!("{name} accepts, owner not seen ({blind})"))
+                },
+                None => Judgement::healthy(format!("{name} accepts")),
+            },
         }
     }
 }

@@ -221,6 +221,12 @@ impl OsloConfig {
         read.chain(problems).chain(self.absent.iter().cloned()).collect()
     }
 
+    /// Whether all there is was read: what is not set here is set nowhere.
+    pub fn was_read(&self) -> bool {
+        let missing = |problem: &OsloProblem| matches!(problem, OsloProblem::File(error) if error.is_missing());
+        self.problems.iter().all(missing)
+    }
+
     /// What was wrong with the sources.
     pub fn problems(&self) -> &[OsloProblem] {
         &self.problems

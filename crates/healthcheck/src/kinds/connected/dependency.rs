@@ -94,6 +94,14 @@ impl Dependency {
         self.ports().iter().any(|wanted| wanted.get() == port)
     }
 
+    /// Why nothing better than ports is known, if something was to be.
+    pub(super) fn doubt(&self) -> Option<&str> {
+        match self {
+            Self::Named { .. } => None,
+            Self::Ports { because, .. } => because.as_deref(),
+        }
+    }
+
     /// Where it was found out, for messages.
     pub(super) fn origin(&self) -> &str {
         match self {
