@@ -19,6 +19,7 @@ use vantage::Vantage;
 pub(crate) const LABEL: &str = "org.openstack.healthcheck.service";
 
 /// A service, and what to ask of it.
+#[derive(Debug)]
 pub(crate) struct Identified {
     /// What makes it healthy.
     pub(crate) definition: Definition,
@@ -209,3 +210,7 @@ fn by_name(
     let Some(name) = name else { return Ok(None) };
     Ok(Some(Identified { request, ..named(catalog, name, By::Name)? }))
 }
+
+#[cfg(test)]
+#[path = "identity_tests.rs"]
+mod tests;
