@@ -42,8 +42,8 @@ pub(super) fn sockets(
     };
     let ends: &[End] = if wanted.listening { &[End::Local] } else { &[End::Local, End::Remote] };
     let program = filter::program(&wanted.ports, ends);
-    let mut question = Question { vantage, wanted, states, program, by, netlink: None };
-    question.netlink = vantage.spare_netlink();
+    let netlink = vantage.spare_netlink();
+    let mut question = Question { vantage, wanted, states, program, by, netlink };
     let sockets = match wanted.protocol {
         Protocol::Tcp => match question.ask(Request::TcpOfAllFamilies) {
             Err(Failure::Refused(Errno::INVAL | Errno::OPNOTSUPP | Errno::NOENT)) => {
