@@ -38,7 +38,8 @@ pub enum Format {
     Flags,
     /// rabbitmq.conf since RabbitMQ 3.7. `listeners.tcp.*` means all of them.
     Rabbitmq,
-    /// haproxy.cfg; a section is `frontend NAME`. The first `bind` counts.
+    /// haproxy.cfg; a section is `frontend NAME`. The first `bind` counts, and
+    /// of it the address.
     Haproxy,
     /// qdrouterd.conf; a section is `listener`. The first counts.
     Qdrouterd,

@@ -203,7 +203,7 @@ fn haproxy_binds_stand_in_sections() {
         Format::Haproxy,
         text,
         &[
-            ("frontend horizon|bind", "10.0.0.1:443 ssl crt /x@6"),
+            ("frontend horizon|bind", "10.0.0.1:443@6"),
             ("listen stats|bind", "*:1984@9"),
             ("listen stats|stats", "auth a b:c d@10"),
             ("global|maxconn", "1@2"),

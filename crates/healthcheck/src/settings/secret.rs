@@ -8,7 +8,7 @@ const HIDDEN: &str = "***";
 
 /// Names whose value is a secret, in lower case; any longer name that contains
 /// one of them is meant too.
-const SECRET_NAMES: [&str; 12] = [
+const SECRET_NAMES: [&str; 17] = [
     "password",
     "passwd",
     "passphrase",
@@ -21,6 +21,11 @@ const SECRET_NAMES: [&str; 12] = [
     "authorization",
     "requirepass",
     "masterauth",
+    "auth-pass",
+    "auth_pass",
+    "access_key",
+    "private_key",
+    "encryption_key",
 ];
 
 /// Text that is not to be shown: a password, a token.

@@ -30,6 +30,8 @@ fn secrets_are_hidden_and_the_rest_is_kept() {
         ("x?a=1&auth_token=abc#top", "x?a=1&auth_token=***#top"),
         ("admin_password = a&b c", "admin_password = *** c"),
         ("{\"token\": \"a b\", \"x\": 1}", "{\"token\": ***, \"x\": 1}"),
+        ("auth_encryption_key = abc", "auth_encryption_key = ***"),
+        ("ssl_key_file = /etc/x", "ssl_key_file = /etc/x"),
         ("Authorization: Bearer abc def", "Authorization: ***"),
         ("X-Auth-Token: abc", "X-Auth-Token: ***"),
         ("requirepass hunter2", "requirepass ***"),

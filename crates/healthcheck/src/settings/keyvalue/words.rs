@@ -35,7 +35,10 @@ pub(super) fn haproxy(text: &str) -> Vec<Entry> {
         if words.first().is_some_and(|word| SECTIONS.contains(&word.as_str())) {
             section = words.iter().take(2).cloned().collect::<Vec<_>>().join(" ");
         } else if entries.len() < MAX_ENTRIES {
-            entries.extend(entry(&section, words, index));
+            // `bind 10.0.0.1:443 ssl crt …`: what follows the address is another matter.
+            let length =
+                if words.first().is_some_and(|word| word == "bind") { 2 } else { words.len() };
+            entries.extend(entry(&section, words.into_iter().take(length).collect(), index));
         }
     }
     entries
