@@ -217,6 +217,13 @@ fn read(mut table: Spanned<DeTable<'_>>, decoder: &mut Decoder<'_>) -> Option<De
     let profile = take("profile");
     let settings = take("settings");
     let check = take("check");
+    // What is there and has mistakes is not missing.
+    let lacks_checks = match check.as_ref().map(Spanned::get_ref) {
+        None => true,
+        Some(DeValue::Array(items)) => items.is_empty(),
+        Some(_) => false,
+    };
+    let lacks_checks = lacks_checks && like.is_none();
     for (key, _) in table.get_ref().iter() {
         let name = key.get_ref().as_ref();
         decoder.mistake(
@@ -259,7 +266,7 @@ fn read(mut table: Spanned<DeTable<'_>>, decoder: &mut Decoder<'_>) -> Option<De
         checks,
         profile: decoder.value("profile", profile).unwrap_or_default(),
     };
-    if definition.checks.is_empty() && definition.like.is_empty() {
+    if lacks_checks {
         decoder.mistake(
             span.end..span.end,
             "expected at least one [[check]], or `like`, found neither".into(),

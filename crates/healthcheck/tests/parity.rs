@@ -41,10 +41,11 @@ fn mistake(scenario: &Scenario, answer: &Answer) -> Option<String> {
 
 /// What each kind can say: verdict and blame. Of what takes a dial or a
 /// command nothing is known at a fixture.
-const CAN_SAY: [(&str, &[&str]); 6] = [
+const CAN_SAY: [(&str, &[&str]); 7] = [
     ("command", &["unknown"]),
     ("connected", &["healthy", "degraded", "unknown", "unhealthy self", "unhealthy dependency"]),
     ("file", &["healthy", "unknown", "unhealthy self", "unhealthy environment"]),
+    ("http", &["unknown"]),
     ("listening", &["healthy", "unknown", "unhealthy self"]),
     ("process", &["healthy", "unknown", "unhealthy self"]),
     ("socket", &["healthy", "unknown", "unhealthy self"]),

@@ -134,13 +134,32 @@ fn worded(key: &str, message: &str) -> (String, Option<String>) {
     }
 }
 
+/// What serde calls by its own names.
+fn in_toml_s_words(text: &str) -> &str {
+    match text {
+        "a sequence" | "sequence" => "a list",
+        "a map" | "map" => "a table",
+        other => other,
+    }
+}
+
 /// The library's words in ours: `expected …, found …`.
 fn plain(message: &str) -> String {
     if let Some(rest) =
         message.strip_prefix("invalid type: ").or_else(|| message.strip_prefix("invalid value: "))
         && let Some((found, expected)) = rest.rsplit_once(", expected ")
     {
+        let (expected, found) = (in_toml_s_words(expected), in_toml_s_words(found));
         return format!("expected {expected}, found {found}");
+    }
+    if let Some((found, expected)) =
+        message.strip_prefix("unknown variant `").and_then(|rest| rest.split_once("`, expected "))
+    {
+        let expected = expected.strip_prefix("one of ").unwrap_or(expected);
+        return format!("expected {expected}, found \"{}\"", crate::text::shown(found, 60));
+    }
+    if message.starts_with("wanted exactly 1 element") {
+        return "expected a table of one key, found another number of keys".into();
     }
     if let Some(field) = message.strip_prefix("missing field ") {
         return format!("{}: expected a value, found nothing", field.trim_matches('`'));
