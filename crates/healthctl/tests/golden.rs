@@ -113,3 +113,27 @@ fn an_interrupt_ends_a_wait_with_its_reasons() {
     let last = rest.last().unwrap();
     assert_eq!(last, "  ctl-stopped: unknown: container: its process 4999999 is not on this host");
 }
+
+#[test]
+fn every_key_of_the_json_is_documented() {
+    fn keys(value: &serde_json::Value, found: &mut Vec<String>) {
+        match value {
+            serde_json::Value::Object(map) => {
+                found.extend(map.keys().cloned());
+                map.values().for_each(|value| keys(value, found));
+            }
+            serde_json::Value::Array(items) => items.iter().for_each(|item| keys(item, found)),
+            _ => {}
+        }
+    }
+    let engine = FakeEngine::recorded("docker");
+    let said = healthctl(&["status", "--format", "json", "--socket", &engine.socket()]);
+    let mut found = Vec::new();
+    keys(&serde_json::from_str(&said.out).unwrap(), &mut found);
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/healthctl.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(!found.is_empty());
+    for key in found {
+        assert!(page.contains(&format!("`{key}`")), "{key} is not in docs/healthctl.md");
+    }
+}
