@@ -1,5 +1,6 @@
 //! What can be wrong with an answer, in words that follow the server's name.
 
+use crate::tls::TlsError;
 use std::io;
 
 /// Why there is no answer.
@@ -37,6 +38,9 @@ pub enum HttpError {
     /// This is TLS.
     #[error("expected plain HTTP, found TLS")]
     Tls,
+    /// It wants to know who we are, and we have nothing to show.
+    #[error("wants a client certificate")]
+    ClientCertificate,
     /// The body's length cannot be told.
     #[error("expected one number as content-length, found \"{0}\"")]
     Length(String),
@@ -93,6 +97,10 @@ pub enum Trouble {
     /// The other side reset it.
     #[error("the connection was reset")]
     Reset,
+    /// The other side wants to know who we are; in TLS 1.3 that comes after
+    /// the handshake.
+    #[error("the server wants a client certificate")]
+    ClientCertificate,
     /// Anything else, in words.
     #[error("{0}")]
     Other(String),
@@ -100,6 +108,10 @@ pub enum Trouble {
 
 impl From<io::Error> for Trouble {
     fn from(error: io::Error) -> Self {
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>());
+        if inner == Some(&TlsError::ClientCertificate) {
+            return Self::ClientCertificate;
+        }
         match error.kind() {
             io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Self::TimedOut,
             io::ErrorKind::UnexpectedEof => Self::Closed,
@@ -118,6 +130,7 @@ impl From<Trouble> for HttpError {
             Trouble::TimedOut => Self::Silent,
             Trouble::Closed => Self::Closed,
             Trouble::Reset => Self::Reset,
+            Trouble::ClientCertificate => Self::ClientCertificate,
             Trouble::Other(words) => Self::Connection(words),
         }
     }

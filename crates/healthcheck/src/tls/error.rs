@@ -169,12 +169,16 @@ impl From<&rustls::CertificateError> for CertificateError {
     }
 }
 
-/// The names of a certificate as the library gives them: `DnsName("a")`.
+/// The names of a certificate as the library gives them: `DnsName("a")`,
+/// `IpAddress(127.0.0.1)`.
 fn names(presented: &[String]) -> String {
     let names: Vec<_> = presented
         .iter()
         .take(3)
-        .map(|name| shown(name.split('"').nth(1).unwrap_or(name), 60))
+        .map(|name| {
+            let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+            shown(inner.unwrap_or(name).trim_matches('"'), 60)
+        })
         .collect();
     if names.is_empty() { "no name at all".to_owned() } else { either(&names) }
 }

@@ -185,6 +185,7 @@ fn what(cause: &Cause) -> What {
         },
         Cause::Http(HttpError::Silent) => What::Silent,
         Cause::Http(HttpError::Tls) => What::Scheme,
+        Cause::Http(HttpError::ClientCertificate) => What::ClientCertificate,
         Cause::Http(_) | Cause::Malformed(_) => What::Garbled,
         Cause::Redirects(_) | Cause::Location(_) => What::Redirects,
         Cause::Proxy(_) => What::Proxy,

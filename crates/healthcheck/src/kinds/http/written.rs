@@ -264,29 +264,28 @@ fn tls(written: &Written, scene: &Scene<'_>) -> Result<Option<Scheme>, Unplanned
 
 fn parse_url(var: &Var<String>, scene: &Scene<'_>) -> Result<Url, Unplanned> {
     let text = scene.secret(var)?;
-    // A host that means every address is an answer here: look for it.
-    let filled = text.expose().replacen("://:", "://0.0.0.0:", 1);
-    let filled = filled.replacen("://*", "://0.0.0.0", 1);
-    // A setting's IPv6 address stands in no brackets.
-    let filled = in_brackets(&filled);
-    Url::parse(&filled).map_err(|error| malformed(var, scene, &error.to_string()))
+    Url::parse(&repaired(text.expose())).map_err(|error| malformed(var, scene, &error.to_string()))
 }
 
-/// `http://fd00::1:9292/` as `http://[fd00::1]:9292/`, if that is what it is:
-/// what follows the last colon is taken for the port.
-fn in_brackets(url: &str) -> String {
-    let whole = || url.to_owned();
-    let Some((scheme, rest)) = url.split_once("://") else { return whole() };
+/// A URL whose host came from a setting: an IPv6 address gets its brackets
+/// (what follows the last colon is taken for the port), and none at all or `*`
+/// means every address.
+fn repaired(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (place, tail) = (&rest[..end], &rest[end..]);
-    match place.rsplit_once(':') {
-        Some((host, port))
-            if host.parse::<std::net::Ipv6Addr>().is_ok() && port.parse::<u16>().is_ok() =>
-        {
-            format!("{scheme}://[{host}]:{port}{tail}")
-        }
-        _ => whole(),
-    }
+    let (place, tail) = rest.split_at(end);
+    let place = match place.rsplit_once(':') {
+        Some(("" | "*", port)) => format!("0.0.0.0:{port}"),
+        Some((host, port)) if is_ipv6(host) => format!("[{host}]:{port}"),
+        _ if is_ipv6(place) => format!("[{place}]"),
+        _ if place == "*" => "0.0.0.0".to_owned(),
+        _ => place.to_owned(),
+    };
+    format!("{scheme}://{place}{tail}")
+}
+
+fn is_ipv6(text: &str) -> bool {
+    text.parse::<std::net::Ipv6Addr>().is_ok()
 }
 
 fn malformed(var: &Var<String>, scene: &Scene<'_>, error: &str) -> Unplanned {
@@ -320,4 +319,27 @@ fn vhosts(written: &Written, scene: &Scene<'_>) -> Result<Option<(PathBuf, Vhost
         return Ok(None);
     }
     Err(Unplanned::Nothing(format!("no virtual host at {}", looked.join(" or "))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::repaired;
+
+    #[test]
+    fn a_host_from_a_setting_is_put_right() {
+        let cases = [
+            ("http://10.0.0.1:80/", "http://10.0.0.1:80/"),
+            ("http://fd00::1:80/x", "http://[fd00::1]:80/x"),
+            ("http://[fd00::1]:80/x", "http://[fd00::1]:80/x"),
+            ("http://fd00::1/", "http://[fd00::1]/"),
+            ("http://:::80/", "http://[::]:80/"),
+            ("http://:80/", "http://0.0.0.0:80/"),
+            ("https://*:80?a", "https://0.0.0.0:80?a"),
+            ("http://*", "http://0.0.0.0"),
+            ("localhost:80", "localhost:80"),
+        ];
+        for (url, expected) in cases {
+            assert_eq!(repaired(url), expected);
+        }
+    }
 }
