@@ -40,6 +40,13 @@ pub const FOLDERS: [&str; 2] = ["/openstack/healthcheck.d", "/etc/openstack/heal
 /// Where an image says which service it is for.
 pub const OWN_FILE: &str = "/openstack/healthcheck.toml";
 
+/// As many definitions as an image or an operator may add: seen from outside, it
+/// is the host that reads them.
+const MAX_ADDED: usize = 200;
+
+/// The largest of them, in bytes.
+const MAX_TEXT: usize = 256 << 10;
+
 /// How deep definitions may build on one another.
 const MAX_DEPTH: usize = 8;
 
@@ -68,6 +75,17 @@ pub enum CatalogError {
         file: String,
         /// Where it leads back to.
         name: String,
+    },
+    /// An image brings more definitions than anybody writes.
+    #[error("{0}: expected at most {MAX_ADDED} definitions, found more")]
+    TooMany(String),
+    /// A definition is larger than anybody writes one.
+    #[error("{file}: expected at most {MAX_TEXT} bytes, found {found}")]
+    TooLarge {
+        /// Its file.
+        file: String,
+        /// Its size in bytes.
+        found: usize,
     },
     /// A file of definitions cannot be read.
     #[error("{0}")]
@@ -139,6 +157,9 @@ impl Catalog {
             for name in names {
                 let path = folder.as_ref().join(name);
                 if path.extension().is_some_and(|extension| extension == "toml") {
+                    if catalog.added.len() >= MAX_ADDED {
+                        return Err(CatalogError::TooMany(path.display().to_string()));
+                    }
                     catalog.add(&path, from)?;
                 }
             }
@@ -152,6 +173,10 @@ impl Catalog {
     /// Where it cannot be read or has mistakes.
     pub fn add(&mut self, path: &Path, from: &Vantage) -> Result<String, CatalogError> {
         let text = from.read_text(path)?;
+        if text.len() > MAX_TEXT {
+            let (file, found) = (path.display().to_string(), text.len());
+            return Err(CatalogError::TooLarge { file, found });
+        }
         self.add_text(path.display().to_string(), text)
     }
 

@@ -179,3 +179,24 @@ fn a_mistake_in_an_image_is_said_whatever_else_tells() {
     let said = fixture.is(&Asked::default());
     assert!(said.contains("/openstack/healthcheck.d/x.toml:1:11"), "{said}");
 }
+
+#[test]
+fn an_image_cannot_make_the_host_read_without_end() {
+    let one = "service = \"SERVICE\"\nprocess = \"x\"\n[[check]]\nkind = \"process\"\n";
+    let mut many = Fixture::new("memcached").runs(MEMCACHED);
+    for number in 0..201 {
+        let (file, text) = (
+            format!("/openstack/healthcheck.d/{number:03}.toml"),
+            one.replace("SERVICE", &number.to_string()),
+        );
+        many = many.file(&file, &text);
+    }
+    check(
+        &many,
+        "unidentified: /openstack/healthcheck.d/200.toml: expected at most 200 definitions, found more",
+    );
+    let large = format!("{one}#{}\n", "x".repeat(256 << 10));
+    let large = Fixture::new("memcached").file("/openstack/healthcheck.d/x.toml", &large);
+    let said = large.is(&Asked::default());
+    assert!(said.contains("x.toml: expected at most 262144 bytes, found 262"), "{said}");
+}

@@ -48,6 +48,10 @@ pub(crate) struct Looked {
 /// says: an image cannot make us wait.
 const LONGEST: Duration = Duration::from_secs(60);
 
+/// As many checks as are made of one container: each takes a thread, and the
+/// definition may be the container's own.
+const MAX_CHECKS: usize = 100;
+
 impl Asked {
     /// How long one container's look may take in all.
     pub(crate) fn longest(&self) -> Duration {
@@ -131,6 +135,13 @@ fn through(from: &Arc<Vantage>, container: Option<&Container>, asked: &Asked) ->
 }
 
 fn report(identified: &Identified, from: &Arc<Vantage>, asked: &Asked) -> Report {
+    let Definition { service, file, checks, .. } = &identified.definition;
+    if checks.len() > MAX_CHECKS {
+        let found = checks.len();
+        let because = format!("{file}: expected at most {MAX_CHECKS} checks, found {found}");
+        let finding = Finding::new("identity", Verdict::unknown(because).into(), None);
+        return alone(service.clone(), asked, finding);
+    }
     let plan = plan(identified, from, asked);
     let findings = evaluate(&plan, from);
     let maintenance = Maintenance::look(Path::new(maintenance::FILE), from);

@@ -105,6 +105,15 @@ fn an_engine_that_hangs_at_one_container_shows_the_others() {
 }
 
 #[test]
+fn a_look_that_is_stuck_is_named_and_left_behind() {
+    let engine = FakeEngine::docker(one(), |_| Reply::Silence);
+    let patient = ["status", "--engine-timeout", "1h", "--deadline", "1s"];
+    let said = healthctl(&[&patient[..], &["--socket", &engine.socket()]].concat());
+    assert_eq!(said.status, 1, "{said:?}");
+    assert!(said.out.contains("container: it could not be looked at within 6s"), "{said:?}");
+}
+
+#[test]
 fn an_engine_that_answers_nonsense() {
     let raw = |text: &'static str| FakeEngine::start(move |_| Reply::Raw(text.into()));
     check_fails(&status(&raw("SSH-2.0-OpenSSH_9.2\r\n\r\n")), "found \"SSH-2.0-OpenSSH_9.2\"");
