@@ -148,6 +148,12 @@ impl Definition {
         definition.ok_or_else(|| decoder.into_mistakes())
     }
 
+    /// The program whose command line and environment hold its settings: its
+    /// own, or the one it is known by.
+    pub fn program(&self) -> Option<Program> {
+        self.process.clone().or_else(|| self.known_by.clone().map(Program::like))
+    }
+
     /// The settings that its checks refer to and nothing defines.
     ///
     /// # Errors

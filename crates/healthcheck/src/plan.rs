@@ -145,10 +145,8 @@ pub struct Scene<'a> {
 impl<'a> Scene<'a> {
     fn new(definition: &'a Definition, request: &'a Request, from: &'a Vantage) -> Self {
         // The oldest process speaks for its workers: it has the command line that was given.
-        let process = definition
-            .process
-            .as_ref()
-            .and_then(|program| program.find(from).ok()?.into_iter().next());
+        let process =
+            definition.program().and_then(|program| program.find(from).ok()?.into_iter().next());
         let settings = Settings::new(definition, from, process, request.word.as_deref());
         Self { definition, request, from, settings, used: std::cell::RefCell::default() }
     }

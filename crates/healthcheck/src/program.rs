@@ -28,8 +28,12 @@ impl Program {
     /// # Errors
     /// Where it is not a regular expression.
     pub fn pattern(pattern: &str) -> Result<Self, regex_lite::Error> {
-        let pattern = Some(Regex::new(pattern)?);
-        Ok(Self { names: Vec::new(), arguments: None, pattern })
+        Ok(Self::like(Regex::new(pattern)?))
+    }
+
+    /// The same, from a regular expression.
+    pub fn like(pattern: Regex) -> Self {
+        Self { names: Vec::new(), arguments: None, pattern: Some(pattern) }
     }
 
     /// Those of them whose command line matches this, too.
@@ -104,6 +108,7 @@ impl<'de> Deserialize<'de> for Program {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Table {
+            #[serde(default)]
             name: crate::definition::OneOrMany<String>,
             arguments: Option<String>,
         }
@@ -112,13 +117,17 @@ impl<'de> Deserialize<'de> for Program {
             Written::Several(names) => (names, None),
             Written::Table(table) => (table.name.into_vec(), table.arguments),
         };
-        if names.is_empty() || names.iter().any(String::is_empty) {
-            return Err(serde::de::Error::custom("expected a program's name, found nothing"));
-        }
         let arguments = arguments.as_deref().map(Regex::new).transpose();
         let arguments = arguments.map_err(|error| {
             serde::de::Error::custom(format!("expected a regular expression: {error}"))
         })?;
-        Ok(Self { names, arguments, pattern: None })
+        match arguments {
+            // Whatever program it is: a web server that bears the service's title.
+            Some(pattern) if names.is_empty() => Ok(Self::like(pattern)),
+            _ if names.is_empty() || names.iter().any(String::is_empty) => {
+                Err(serde::de::Error::custom("expected a program's name, found nothing"))
+            }
+            arguments => Ok(Self { names, arguments, pattern: None }),
+        }
     }
 }

@@ -12,7 +12,8 @@ use vantage::{Process, Vantage};
 const STARTERS: [&str; 7] =
     ["tini", "dumb-init", "catatonit", "docker-init", "podman-init", "kolla_start", "timeout"];
 
-/// How a service is known.
+/// How a service is known: by its program, by what some command line of its
+/// container says, or by both.
 struct Mark<'c> {
     service: &'c str,
     program: Program,
@@ -65,14 +66,16 @@ impl Catalog {
             processes.iter().filter_map(|process| program(&process.arguments)).collect();
         let added = self.added.keys().filter_map(|service| {
             let definition = self.definition(service).ok()?;
-            let program = definition.process?;
-            Some(Mark { service, program, known_by: definition.known_by })
+            Some(Mark { service, program: definition.program()?, known_by: definition.known_by })
         });
         let embedded = EMBEDDED
             .iter()
             .filter(|entry| !entry.shared && !self.added.contains_key(entry.service))
             // Regular expressions are made for those only that can be meant.
-            .filter(|entry| entry.programs.iter().any(|program| named.contains(program)))
+            .filter(|entry| {
+                entry.programs.is_empty()
+                    || entry.programs.iter().any(|program| named.contains(program))
+            })
             .filter_map(mark);
         added
             .chain(embedded)
@@ -89,7 +92,10 @@ impl Catalog {
 fn mark<'c>(entry: &'static Embedded) -> Option<Mark<'c>> {
     let known_by = entry.known_by.map(Regex::new).transpose().ok()?;
     let arguments = entry.arguments.map(Regex::new).transpose().ok()?;
-    let program = Program::named(entry.programs.iter().copied()).with_arguments(arguments);
+    let program = match &known_by {
+        Some(known_by) if entry.programs.is_empty() => Program::like(known_by.clone()),
+        _ => Program::named(entry.programs.iter().copied()).with_arguments(arguments),
+    };
     Some(Mark { service: entry.service, program, known_by })
 }
 
