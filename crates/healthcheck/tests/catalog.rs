@@ -112,6 +112,56 @@ fn names_may_have_underscores_and_may_be_cut() {
     }
 }
 
+/// The names in a list, with the word that may follow each.
+fn listed(text: &'static str) -> Vec<(&'static str, Option<&'static str>)> {
+    let lines = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+    lines
+        .map(|line| match line.split_once(": ") {
+            Some((name, word)) => (name, Some(word)),
+            None => (line, None),
+        })
+        .collect()
+}
+
+#[test]
+fn every_name_the_predecessors_had_leads_to_a_service() {
+    let lists = [
+        ("tripleo-common", include_str!("data/tripleo-scripts.txt"), 71),
+        ("kolla-ansible", include_str!("data/kolla-checked.txt"), 111),
+        ("kolla-ansible, unchecked", include_str!("data/kolla-unchecked.txt"), 43),
+        ("edpm-ansible", include_str!("data/edpm.txt"), 8),
+        ("others", include_str!("data/others.txt"), 30),
+    ];
+    let catalog = Catalog::embedded();
+    let mut missing = Vec::new();
+    for (whose, text, count) in lists {
+        let names = listed(text);
+        assert_eq!(names.len(), count, "{whose}");
+        missing.extend(names.iter().filter(|(name, _)| catalog.service(name).is_none()));
+    }
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// `healthcheck compute`: the word is known to the service that runs, or is a
+/// name of it, which may be cut.
+#[test]
+fn every_word_leads_to_the_service_it_stands_beside() {
+    let catalog = Catalog::embedded();
+    for (name, word) in listed(include_str!("data/edpm.txt")) {
+        let service = catalog.service(name).unwrap();
+        let definition = catalog.definition(service).unwrap();
+        if let Some(word) = word {
+            let meant = definition.words.get(word).map(String::as_str);
+            assert_eq!(meant.or_else(|| catalog.service(word)), Some(service), "{name} {word}");
+        }
+    }
+    for entry in services() {
+        for (word, service) in catalog.definition(entry.service).unwrap().words {
+            assert_eq!(catalog.service(&service), Some(service.as_str()), "{word} in {}", entry.file);
+        }
+    }
+}
+
 #[test]
 fn an_unknown_name_is_told_with_the_nearest_known() {
     let error = Catalog::embedded().definition("nova-conducter").unwrap_err();
