@@ -154,27 +154,38 @@ impl Definition {
         self.process.clone().or_else(|| self.known_by.clone().map(Program::like))
     }
 
-    /// The settings that its checks refer to and nothing defines.
+    /// The settings that its checks refer to and nothing defines. What several
+    /// share may leave settings to those that build on it.
     ///
     /// # Errors
-    /// A mistake for each of them, with its place in `text`.
+    /// A mistake for each of them, with its place in `text`; for a check that
+    /// it builds on, the definition's beginning.
     pub(crate) fn check_references(
         &self,
         text: &str,
         own_checks: &[Check],
     ) -> Result<(), Mistakes> {
         let mut decoder = Decoder::new(text, &self.file);
-        // Whoever builds on a shared definition brings the settings it asks for.
-        let asks = own_checks.iter().filter(|_| self.profile == Profile::Service);
-        let asks = asks.flat_map(|check| &check.asks);
-        for (name, span) in own_checks.iter().flat_map(|check| &check.uses).chain(asks) {
-            if !self.settings.contains_key(name) {
+        if self.profile == Profile::Shared {
+            return Ok(());
+        }
+        let is_own =
+            |check: &Check| own_checks.iter().any(|own| Arc::ptr_eq(&own.written, &check.written));
+        for check in &self.checks {
+            let refers = check.uses.iter().chain(&check.asks);
+            for (name, span) in refers.filter(|(name, _)| !self.settings.contains_key(name)) {
                 let known = self.settings.keys().map(String::as_str);
-                decoder.mistake(
-                    span.clone(),
-                    format!("expected the name of a setting, found \"{name}\""),
-                    nearest(name, known),
-                );
+                let nearest = nearest(name, known);
+                if is_own(check) {
+                    let message = format!("expected the name of a setting, found \"{name}\"");
+                    decoder.mistake(span.clone(), message, nearest);
+                } else {
+                    let message = format!(
+                        "settings: expected \"{name}\", which the check \"{}\" of `like` refers to, found nothing",
+                        check.name
+                    );
+                    decoder.mistake(0..1, message, nearest);
+                }
             }
         }
         decoder.stop_if_mistaken()
@@ -272,7 +283,8 @@ fn read(mut table: Spanned<DeTable<'_>>, decoder: &mut Decoder<'_>) -> Option<De
         checks,
         profile: decoder.value("profile", profile).unwrap_or_default(),
     };
-    if lacks_checks {
+    // What several share may say no more than what all of them lack.
+    if lacks_checks && definition.profile == Profile::Service {
         decoder.mistake(
             span.end..span.end,
             "expected at least one [[check]], or `like`, found neither".into(),

@@ -137,7 +137,7 @@ fn every_name_the_predecessors_had_leads_to_a_service() {
     for (whose, text, count) in lists {
         let names = listed(text);
         assert_eq!(names.len(), count, "{whose}");
-        missing.extend(names.iter().filter(|(name, _)| catalog.service(name).is_none()));
+        missing.extend(names.into_iter().filter(|(name, _)| catalog.service(name).is_none()));
     }
     assert!(missing.is_empty(), "{missing:?}");
 }
@@ -157,7 +157,12 @@ fn every_word_leads_to_the_service_it_stands_beside() {
     }
     for entry in services() {
         for (word, service) in catalog.definition(entry.service).unwrap().words {
-            assert_eq!(catalog.service(&service), Some(service.as_str()), "{word} in {}", entry.file);
+            assert_eq!(
+                catalog.service(&service),
+                Some(service.as_str()),
+                "{word} in {}",
+                entry.file
+            );
         }
     }
 }

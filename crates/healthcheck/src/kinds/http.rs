@@ -1,6 +1,7 @@
 //! The service answers a request: asked on the address it listens on, from its
 //! own network, never through a proxy unless that is written.
 
+mod configured;
 mod expected;
 mod judge;
 mod place;
@@ -83,8 +84,12 @@ status = [200, \"3xx\"]          # what curl --fail lets pass if not given
 ";
     const FIELDS: Fields = &[
         ("url", "what to ask for; a host that means every address is looked for as with `port`"),
-        ("port", "the port; of several, the first that a process of the container listens on"),
+        (
+            "port",
+            "the port; of several, the first that a process of the container listens on; beside `vhost` or `uwsgi`, for where none of their files is there",
+        ),
         ("vhost", "Apache's files; the first virtual host of the first that is there"),
+        ("uwsgi", "uwsgi's files; the address and TLS of the first that is there"),
         ("unix", "a unix socket's path"),
         ("path", "the path, and a query if need be; `/` if not given"),
         ("tls", "whether to speak TLS"),

@@ -1,5 +1,6 @@
 //! What an author writes of an `http` check, and what it comes to.
 
+use super::configured::configured;
 use super::place::is_every_address;
 use super::{Ask, Http, Sought, Verify};
 use crate::conditions::JsonCondition;
@@ -10,12 +11,12 @@ use crate::kinds::http::expected::Statuses;
 use crate::plan::{Scene, Unplanned};
 use crate::program::Program;
 use crate::settings::secret::Secret;
-use crate::settings::vhost::{self, Tls, Vhost};
+use crate::settings::vhost::Tls;
 use crate::tls::Trust;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use vantage::{Blind, FileError, Obstacle, Port};
+use std::path::PathBuf;
+use vantage::Port;
 
 /// The fields of an `http` check.
 #[derive(Debug, Default, Deserialize)]
@@ -26,6 +27,8 @@ pub struct Written {
     pub(super) port: OneOrMany<Var<Port>>,
     #[serde(default)]
     pub(super) vhost: OneOrMany<Var<String>>,
+    #[serde(default)]
+    pub(super) uwsgi: OneOrMany<Var<String>>,
     pub(super) unix: Option<Var<String>>,
     pub(super) path: Option<Var<String>>,
     pub(super) tls: Option<Var<bool>>,
@@ -154,14 +157,12 @@ struct Aim {
 }
 
 fn aim(written: &Written, scene: &Scene<'_>) -> Result<Aim, Unplanned> {
-    let ways = [
-        written.url.is_some(),
-        !written.port.as_slice().is_empty(),
-        !written.vhost.as_slice().is_empty(),
-        written.unix.is_some(),
-    ];
+    let by_file = !written.vhost.as_slice().is_empty() || !written.uwsgi.as_slice().is_empty();
+    let by_port = !written.port.as_slice().is_empty();
+    // A port beside files is for where none of them is there.
+    let ways = [written.url.is_some(), by_file || by_port, written.unix.is_some()];
     if ways.iter().filter(|way| **way).count() != 1 {
-        let because = "expected one of `url`, `port`, `vhost` and `unix`";
+        let because = "expected one of `url`, `port`, `vhost`, `uwsgi` and `unix`";
         return Err(Unplanned::Nothing(because.into()));
     }
     let host = written.host.as_ref().map(|host| scene.value(host)).transpose()?;
@@ -196,8 +197,13 @@ fn aim(written: &Written, scene: &Scene<'_>) -> Result<Aim, Unplanned> {
         };
         return Ok(Aim { ask, url });
     }
-    if let Some(found) = vhosts(written, scene)? {
-        let (file, vhost) = found;
+    let files = configured(written.vhost.as_slice(), written.uwsgi.as_slice(), scene)?;
+    if files.is_none() && !by_port {
+        let all = written.vhost.as_slice().iter().chain(written.uwsgi.as_slice());
+        let all: Vec<_> = all.map(Var::text).collect();
+        return Err(Unplanned::Nothing(format!("no virtual host at {}", all.join(" or "))));
+    }
+    if let Some((file, vhost)) = files {
         let no_port = || Unplanned::Malformed {
             origin: format!("{}:{}", file.display(), vhost.line),
             error: "expected a port, in <VirtualHost> or Listen".into(),
@@ -290,35 +296,6 @@ fn is_ipv6(text: &str) -> bool {
 
 fn malformed(var: &Var<String>, scene: &Scene<'_>, error: &str) -> Unplanned {
     Unplanned::Malformed { origin: scene.origins(var), error: error.to_owned() }
-}
-
-/// The first virtual host of the first of the files that is there.
-fn vhosts(written: &Written, scene: &Scene<'_>) -> Result<Option<(PathBuf, Vhost)>, Unplanned> {
-    let mut looked = Vec::new();
-    for var in written.vhost.as_slice() {
-        let path = scene.value(var)?;
-        let attempt = || format!("read {path}");
-        match scene.vantage().read_text(Path::new(&path)) {
-            Ok(text) => {
-                let Some(vhost) = vhost::parse(&text).into_iter().next() else {
-                    let error = "expected a <VirtualHost>, found none".to_owned();
-                    return Err(Unplanned::Malformed { origin: path, error });
-                };
-                return Ok(Some((path.into(), vhost)));
-            }
-            Err(FileError::Missing(_)) => looked.push(path),
-            Err(FileError::Forbidden(_)) => {
-                return Err(Blind::new(attempt(), Obstacle::Forbidden).into());
-            }
-            Err(other) => {
-                return Err(Blind::new(attempt(), Obstacle::Other(other.to_string())).into());
-            }
-        }
-    }
-    if looked.is_empty() {
-        return Ok(None);
-    }
-    Err(Unplanned::Nothing(format!("no virtual host at {}", looked.join(" or "))))
 }
 
 #[cfg(test)]
