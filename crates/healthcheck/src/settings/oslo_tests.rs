@@ -162,12 +162,12 @@ fn where_nothing_is_found_says_where_it_was_looked_for() {
     let (_directory, vantage) = fixture(&files(&[]));
     let environment = ["HOME=/var/lib/nova/".to_owned(), "OS_AUTH_URL=x".to_owned()];
     let config = load_from(&vantage, &[], &environment);
-    let directories = "/var/lib/nova/.nova, /var/lib/nova, /etc/nova, /etc";
+    let directories = "/var/lib/nova/.nova or /var/lib/nova or /etc/nova or /etc";
     assert_eq!(
         config.looked_in(),
         [
-            format!("no nova.conf in {directories}"),
-            format!("no nova-conductor.conf in {directories}")
+            format!("nova.conf (not in {directories})"),
+            format!("nova-conductor.conf (not in {directories})")
         ]
     );
     assert!(config.problems().is_empty());

@@ -190,7 +190,7 @@ impl Search<'_> {
                         .iter()
                         .map(|directory| directory.display().to_string())
                         .collect();
-                    found.absent.push(format!("no {name} in {}", directories.join(", ")));
+                    found.absent.push(format!("{name} (not in {})", directories.join(" or ")));
                 }
                 None => {}
             }
