@@ -58,9 +58,12 @@ impl Program {
     pub fn matches(&self, process: &Process) -> bool {
         let Some(name) = program(&process.arguments) else { return false };
         if let Some(pattern) = &self.pattern {
+            let line = process.arguments.join(" ");
+            // `pgrep` was mostly given its pattern unquoted, so that the shell
+            // took away the blank that some end with.
             return !is_shell(&process.arguments)
-                && !name.starts_with("healthcheck")
-                && pattern.is_match(&process.arguments.join(" "));
+                && !is_check(name, &process.arguments)
+                && (pattern.is_match(&line) || pattern.is_match(&format!("{line} ")));
         }
         self.names.iter().any(|wanted| wanted == name)
             && self
@@ -76,6 +79,22 @@ impl Program {
     pub fn find<'v>(&self, from: &'v Vantage) -> Result<Vec<&'v Process>, Blind> {
         Ok(from.processes()?.iter().filter(|process| self.matches(process)).collect())
     }
+}
+
+/// Whether this is a check that was told a service's name: one of our own, or
+/// a script of the predecessors, also beneath `timeout` and its like.
+fn is_check(name: &str, arguments: &[String]) -> bool {
+    let is_ours = |word: &String| {
+        let path = std::path::Path::new(word);
+        let named = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let folder = path.parent().and_then(|folder| folder.file_name());
+        named == "healthcheck"
+            || named
+                .strip_prefix("healthcheck_")
+                .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_lowercase()))
+            || folder.is_some_and(|folder| folder == "healthcheck")
+    };
+    name.starts_with("healthcheck") || arguments.iter().take(6).any(is_ours)
 }
 
 impl fmt::Display for Program {

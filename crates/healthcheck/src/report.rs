@@ -1,5 +1,6 @@
 //! Findings, as one value that can be rendered: what the answer is, and why.
 
+mod evidence;
 mod explain;
 mod json;
 mod nagios;

@@ -1,98 +1,65 @@
 //! `/openstack/healthcheck`: the command every container carries. What was
 //! typed, which service that is, a plan, an answer.
 
+mod answer;
 pub mod arguments;
 pub mod environment;
 pub mod help;
 pub mod identity;
+pub mod legacy;
 pub mod output;
 mod watch;
 
+use answer::{Failure, Question, fail, refuse};
 use arguments::{Action, Typed};
-use healthcheck::catalog::{Catalog, CatalogError, FOLDERS};
-use healthcheck::definition::Definition;
-use healthcheck::evaluate::{Finding, evaluate};
-use healthcheck::maintenance::Maintenance;
-use healthcheck::plan::{DEADLINE, PROBE_DEADLINE, Plan, Request};
-use healthcheck::report::Report;
-use healthcheck::verdict::{Role, Verdict};
-use identity::{IdentityError, Names, identify};
+use healthcheck::catalog::{Catalog, FOLDERS};
+use healthcheck::plan::{Plan, Request};
+use identity::{Names, ToldBy, base_name, identify};
+use legacy::{Helper, HelperError, Meant};
 use output::Format;
 use std::ffi::OsString;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::time::Duration;
-use vantage::{Blind, Vantage};
-use watch::Watch;
+use vantage::Vantage;
 
 /// The whole command, from its arguments to its exit status.
 pub fn main(arguments: Vec<OsString>) -> ExitCode {
     watch::answer_for_panics();
     let mut arguments = arguments.into_iter();
     let called = arguments.next().unwrap_or_default();
+    let arguments: Vec<OsString> = arguments.collect();
+    if let Some(helper) = base_name(&called).and_then(legacy::find) {
+        return help_out(helper, arguments);
+    }
+    if let [name, rest @ ..] = arguments.as_slice()
+        && let Some(helper) = name.to_str().and_then(legacy::find)
+    {
+        return help_out(helper, rest.to_vec());
+    }
     match arguments::parse(arguments) {
         Ok(typed) => run(&typed, called),
         Err(misuse) => refuse(&misuse.to_string(), misuse.nearest().as_deref()),
     }
 }
 
-/// Why there is no plan.
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    /// It is not known which service this is, or how to judge it.
-    #[error(transparent)]
-    Identity(#[from] IdentityError),
-    /// Nothing can be looked at.
-    #[error(transparent)]
-    Blind(#[from] Blind),
-}
-
-/// What is to be evaluated.
-struct Ask {
-    definition: Definition,
-    request: Request,
-}
-
 fn run(typed: &Typed, called: OsString) -> ExitCode {
     match typed.action {
-        Action::Help => {
-            output::print(&help::text());
-            ExitCode::SUCCESS
-        }
-        Action::Version => {
-            output::print(concat!("healthcheck ", env!("CARGO_PKG_VERSION"), "\n"));
-            ExitCode::SUCCESS
-        }
+        Action::Help => say(&help::text()),
+        Action::Version => say(concat!("healthcheck ", env!("CARGO_PKG_VERSION"), "\n")),
         Action::List => list(),
         Action::Explain => explain(typed, called),
-        Action::Check => check(typed, called),
+        Action::Check => answer::evaluate(typed.role, typed.format, typed.deadline, |from| {
+            question(typed, called, from)
+        }),
     }
 }
 
-fn check(typed: &Typed, called: OsString) -> ExitCode {
-    let limit = typed.deadline.unwrap_or(match typed.role {
-        Role::Health => DEADLINE,
-        Role::Live | Role::Ready | Role::Startup => PROBE_DEADLINE,
-    });
-    let watch = Watch::start(typed.role, limit);
-    let looked = Vantage::inside().map_err(Failure::from).and_then(|from| {
-        let from = Arc::new(from);
-        let (ask, _) = ask(typed, called, &from)?;
-        Ok((ask, from))
-    });
-    match looked {
-        Ok((ask, from)) => answer(&ask, typed.format, &from, &watch),
-        Err(failure) if watch.claim() => fail(failure, typed),
-        Err(_) => wait_for_the_other_answer(),
-    }
+fn say(text: &str) -> ExitCode {
+    output::print(text);
+    ExitCode::SUCCESS
 }
 
 /// What is to be evaluated, and how it is known.
-fn ask(
-    typed: &Typed,
-    called: OsString,
-    from: &Vantage,
-) -> Result<(Ask, identity::ToldBy), Failure> {
+fn question(typed: &Typed, called: OsString, from: &Vantage) -> Result<Question, Failure> {
     let names = Names::new(called, std::env::var_os("PATH"));
     let identity = identify(typed, &names, &environment::scripts(), from)?;
     let request = Request {
@@ -101,77 +68,46 @@ fn ask(
         word: identity.word,
         deadline: typed.deadline,
     };
-    Ok((Ask { definition: identity.definition, request }, identity.told_by))
+    Ok(Question { definition: identity.definition, request, told_by: identity.told_by })
 }
 
-/// Plans, looks, and says the answer.
-fn answer(ask: &Ask, format: Format, from: &Arc<Vantage>, watch: &Watch) -> ExitCode {
-    let service = &ask.definition.service;
-    watch.stage(service, "reading its settings");
-    let mut plan = Plan::new(&ask.definition, &ask.request, from);
-    watch.limit(plan.deadline);
-    watch.stage(service, "looking");
-    // What planning took is no longer there for looking.
-    let spent = Duration::from_millis(watch.elapsed().as_millis() as u64 / 10 * 10);
-    plan.deadline = plan.deadline.saturating_sub(spent);
-    let findings = evaluate(&plan, from);
-    let maintenance = Maintenance::look(&environment::MAINTENANCE.path(), from);
-    let report = Report { service: plan.service, role: plan.role, findings, maintenance };
-    say(&report, format, from, watch)
-}
-
-fn say(report: &Report, format: Format, from: &Vantage, watch: &Watch) -> ExitCode {
-    let (text, status) = format.render(report, from.now(), watch.elapsed());
-    if !watch.claim() {
-        return wait_for_the_other_answer();
+/// What the predecessors' commands do.
+fn help_out(helper: &Helper, arguments: Vec<OsString>) -> ExitCode {
+    if arguments.first().is_some_and(|word| word == "--help") {
+        return say(&format!("usage: {} {}\n\n{}\n", helper.name, helper.usage, helper.about));
     }
-    output::print(&text);
-    status
-}
-
-/// The watch is about to end us with its own answer.
-fn wait_for_the_other_answer() -> ExitCode {
-    std::thread::sleep(Duration::from_secs(1));
-    ExitCode::FAILURE
-}
-
-/// There is no plan. Not knowing is an answer, which a role may pass; a mistake
-/// somebody made is not.
-fn fail(failure: Failure, typed: &Typed) -> ExitCode {
-    let (because, hint) = match &failure {
-        Failure::Blind(blind)
-        | Failure::Identity(IdentityError::Catalog(CatalogError::Blind(blind))) => {
-            (blind.to_string(), blind.hint.clone())
+    let meant = match helper.call(arguments) {
+        Ok(meant) => meant,
+        Err(error @ HelperError::Misuse(_)) => {
+            let usage = format!("{} {}", helper.name, helper.usage);
+            output::print(&format!("error: {error}\n  usage: {usage}\n"));
+            return ExitCode::FAILURE;
         }
-        Failure::Identity(IdentityError::Catalog(unknown @ CatalogError::Unidentified(_))) => {
-            let hint = "name it: healthcheck SERVICE, or a file /openstack/healthcheck.toml";
-            (unknown.to_string(), Some(hint.to_owned()))
-        }
-        Failure::Identity(IdentityError::Word { nearest, .. }) => {
-            return refuse(&failure.to_string(), nearest.as_deref());
-        }
-        Failure::Identity(IdentityError::Catalog(_)) => return refuse(&failure.to_string(), None),
+        Err(HelperError::Mistaken(mistakes)) => return refuse(&mistakes.to_string(), None),
     };
-    let finding =
-        Finding { hint, ..Finding::new("identity", Verdict::unknown(because).into(), None) };
-    let report = Report {
-        service: "container".to_owned(),
-        role: typed.role,
-        findings: vec![finding],
-        maintenance: Maintenance::None,
-    };
-    let (text, status) = typed.format.render(&report, std::time::SystemTime::now(), Duration::ZERO);
-    output::print(&text);
-    status
-}
-
-/// Says what is wrong with what was asked.
-fn refuse(message: &str, nearest: Option<&str>) -> ExitCode {
-    let prefix = if message.starts_with("error: ") { "" } else { "error: " };
-    let hint = nearest
-        .map_or_else(String::new, |nearest| format!("  hint: did you mean \"{nearest}\"?\n"));
-    output::print(&format!("{prefix}{message}\n{hint}"));
-    ExitCode::FAILURE
+    let typed = Typed::default();
+    match meant {
+        Meant::Service(service) => {
+            let typed = Typed { service: Some(service.to_owned()), ..typed };
+            answer::evaluate(typed.role, typed.format, None, |from| {
+                question(&typed, OsString::new(), from)
+            })
+        }
+        Meant::Definition(definition, request) => {
+            let told_by = ToldBy::Name(helper.name.to_owned());
+            answer::evaluate(request.role, typed.format, request.deadline, |_| {
+                Ok(Question { definition: *definition, request, told_by })
+            })
+        }
+        Meant::Print(look) => match Vantage::inside() {
+            Ok(from) => {
+                let (text, status) = look(&from);
+                output::print(&text);
+                status
+            }
+            Err(blind) => refuse(&blind.to_string(), None),
+        },
+    }
 }
 
 fn list() -> ExitCode {
@@ -182,13 +118,9 @@ fn list() -> ExitCode {
         },
         Err(_) => Catalog::embedded(),
     };
-    let mut text = String::new();
-    for service in catalog.services() {
-        text.push_str(service);
-        text.push('\n');
-    }
-    output::print(&text);
-    ExitCode::SUCCESS
+    let mut text = catalog.services().join("\n");
+    text.push('\n');
+    say(&text)
 }
 
 fn explain(typed: &Typed, called: OsString) -> ExitCode {
@@ -196,15 +128,12 @@ fn explain(typed: &Typed, called: OsString) -> ExitCode {
         return refuse("--format: expected text with explain", None);
     }
     let explained = Vantage::inside().map_err(Failure::from).and_then(|from| {
-        let (ask, told_by) = ask(typed, called, &from)?;
-        let plan = Plan::new(&ask.definition, &ask.request, &from);
-        Ok(plan.explain(&ask.definition, &told_by.to_string()))
+        let question = question(typed, called, &from)?;
+        let plan = Plan::new(&question.definition, &question.request, &from);
+        Ok(plan.explain(&question.definition, &question.told_by.to_string()))
     });
     match explained {
-        Ok(text) => {
-            output::print(&text);
-            ExitCode::SUCCESS
-        }
-        Err(failure) => fail(failure, typed),
+        Ok(text) => say(&text),
+        Err(failure) => fail(failure, typed.role, typed.format),
     }
 }

@@ -14,7 +14,7 @@ use crate::program::Program;
 use crate::settings::Unfound;
 use crate::text::either;
 use crate::verdict::Verdict;
-use dependency::{Answer, Dependency, Tried};
+use dependency::{Answer, Dependency, End, Tried};
 use movement::Heartbeat;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -51,6 +51,9 @@ pub struct Written {
     heartbeat: Option<Var<Duration>>,
     /// How often the service looks after that; oslo.messaging's `heartbeat_rate`.
     heartbeat_rate: Option<Var<u64>>,
+    /// Whether a port may as well be the process's own, or a UDP socket's.
+    #[serde(default)]
+    either_end: bool,
 }
 
 /// What was seen.
@@ -59,6 +62,8 @@ pub struct Seen {
     processes: Vec<u32>,
     /// Established, to what is named.
     connections: Vec<Connection>,
+    /// UDP sockets on such a port.
+    datagrams: Vec<String>,
     /// Established on such a port, to something else.
     elsewhere: Vec<String>,
     /// Asked for and not answered.
@@ -106,6 +111,10 @@ heartbeat = \"60s\"                         # oslo.messaging's heartbeat_timeout
             "port",
             "the ports, for an address without one, and when `to` is not given or not to be found",
         ),
+        (
+            "either-end",
+            "a connection that others made to such a port counts as well, and a UDP socket on it",
+        ),
         ("heartbeat", "how often something must move; `0` or not given: nothing must"),
         ("heartbeat-rate", "oslo.messaging's `heartbeat_rate`; 2 if not given"),
     ];
@@ -114,7 +123,8 @@ heartbeat = \"60s\"                         # oslo.messaging's heartbeat_timeout
 
     fn plan(written: &Written, scene: &Scene<'_>) -> Result<Self, Unplanned> {
         let program = scene.required_program(written.process.as_ref())?;
-        let dependency = Dependency::plan(&written.to, &written.port, scene)?;
+        let end = if written.either_end { End::Either } else { End::Remote };
+        let dependency = Dependency::plan(&written.to, &written.port, end, scene)?;
         let timeout = written.heartbeat.as_ref().map(|every| scene.value(every));
         let rate = written.heartbeat_rate.as_ref().map_or(Ok(2), |rate| scene.value(rate));
         let heartbeat = match timeout.map(|timeout| timeout.and_then(|t| Ok((t, rate?)))) {
@@ -141,6 +151,7 @@ heartbeat = \"60s\"                         # oslo.messaging's heartbeat_timeout
         let mut seen = Seen {
             processes: holders.pids.iter().map(|pid| pid.get()).collect(),
             connections: Vec::new(),
+            datagrams: Vec::new(),
             elsewhere: Vec::new(),
             asking: Vec::new(),
             closed: Vec::new(),
@@ -175,6 +186,17 @@ heartbeat = \"60s\"                         # oslo.messaging's heartbeat_timeout
                 _ => {}
             }
         }
+        if self.dependency.counts_datagrams() && seen.connections.is_empty() {
+            for listening in [true, false] {
+                let ports = self.dependency.ports();
+                let wanted = Wanted { protocol: Protocol::Udp, listening, ports };
+                for socket in from.sockets(&wanted, by)?.sockets {
+                    if holders.hold(&socket) {
+                        push_once(&mut seen.datagrams, socket.local);
+                    }
+                }
+            }
+        }
         // Only now, when it is broken anyway, do we knock: whose fault it is
         // depends on whether the dependency answers.
         let absent = seen.connections.is_empty() && seen.elsewhere.is_empty();
@@ -197,6 +219,8 @@ heartbeat = \"60s\"                         # oslo.messaging's heartbeat_timeout
         let mut judgement = if seen.processes.is_empty() {
             let because = format!("{} is not running, so it is connected to nothing", self.program);
             Verdict::own_fault(because).into()
+        } else if seen.connections.is_empty() && !seen.datagrams.is_empty() {
+            Judgement::healthy(format!("UDP socket on {}", seen.datagrams.join(", ")))
         } else if seen.connections.is_empty() {
             let judgement = Judgement::from(self.judge_absence(seen));
             match &seen.untried {

@@ -21,7 +21,14 @@ pub(super) enum Dependency {
     /// These, and where they were found.
     Named { endpoints: Vec<(String, Port)>, origin: String },
     /// Anything on these ports, and why nothing better is known.
-    Ports { ports: Vec<Port>, because: Option<String> },
+    Ports { ports: Vec<Port>, because: Option<String>, end: End },
+}
+
+/// Which end of a connection a port is looked for at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    Remote,
+    Either,
 }
 
 /// The addresses of the names.
@@ -56,24 +63,30 @@ impl Dependency {
     pub(super) fn plan(
         to: &OneOrMany<Var<String>>,
         port: &OneOrMany<Var<Port>>,
+        end: End,
         scene: &Scene<'_>,
     ) -> Result<Self, Unplanned> {
         let asked_for = scene.ports_asked_for();
-        if !asked_for.is_empty() {
-            return Ok(Self::Ports { ports: asked_for.to_vec(), because: None });
-        }
-        let ports: Result<Vec<Port>, _> =
-            port.as_slice().iter().map(|port| scene.value(port)).collect();
+        let ports: Result<Vec<Port>, _> = match asked_for {
+            [] => port.as_slice().iter().map(|port| scene.value(port)).collect(),
+            asked_for => Ok(asked_for.to_vec()),
+        };
         let ports = ports?;
         match named(to, &ports, scene) {
+            // Ports that were asked for win; where the settings name them too,
+            // the settings say more.
+            Ok(Some(named)) if !asked_for.is_empty() && !named.has_one_of(asked_for) => {
+                Ok(Self::Ports { ports, because: None, end })
+            }
+            Err(_) if !asked_for.is_empty() => Ok(Self::Ports { ports, because: None, end }),
             Ok(Some(named)) => Ok(named),
             Ok(None) if ports.is_empty() => {
                 Err(Unplanned::Nothing("expected `to` or `port`, found neither".into()))
             }
-            Ok(None) => Ok(Self::Ports { ports, because: None }),
+            Ok(None) => Ok(Self::Ports { ports, because: None, end }),
             // The predecessors knew the port alone; that much is still proof.
             Err(Unplanned::Unfound(unfound)) if !ports.is_empty() => {
-                Ok(Self::Ports { ports, because: Some(unfound.to_string()) })
+                Ok(Self::Ports { ports, because: Some(unfound.to_string()), end })
             }
             Err(other) => Err(other),
         }
@@ -100,6 +113,15 @@ impl Dependency {
             Self::Named { .. } => None,
             Self::Ports { because, .. } => because.as_deref(),
         }
+    }
+
+    fn has_one_of(&self, ports: &[Port]) -> bool {
+        ports.iter().any(|port| self.has_port(port.get()))
+    }
+
+    /// Whether a UDP socket may stand in place of a connection.
+    pub(super) fn counts_datagrams(&self) -> bool {
+        matches!(self, Self::Ports { end: End::Either, .. })
     }
 
     /// Where it was found out, for messages.
@@ -137,7 +159,10 @@ impl Dependency {
                 resolved.addresses.contains(&remote)
                     || resolved.blind_ports.iter().any(|port| port.get() == remote.port())
             }
-            Self::Ports { ports, .. } => ports.iter().any(|port| port.get() == remote.port()),
+            Self::Ports { ports, end, .. } => ports.iter().any(|port| {
+                port.get() == remote.port()
+                    || (*end == End::Either && port.get() == socket.local.port())
+            }),
         }
     }
 }
@@ -201,7 +226,7 @@ impl fmt::Display for Dependency {
                     .collect();
                 write!(f, "{} ({origin})", crate::text::either(&names))
             }
-            Self::Ports { ports, because } => {
+            Self::Ports { ports, because, .. } => {
                 let ports: Vec<_> = ports.iter().map(ToString::to_string).collect();
                 write!(f, "port {}", crate::text::either(&ports))?;
                 match because {

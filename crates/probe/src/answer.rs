@@ -1,0 +1,131 @@
+//! From a question to the answer: plan, look, say; and what is said where it
+//! does not come to that.
+
+use crate::environment;
+use crate::identity::{IdentityError, ToldBy};
+use crate::output::{self, Format};
+use crate::watch::Watch;
+use healthcheck::catalog::CatalogError;
+use healthcheck::definition::Definition;
+use healthcheck::evaluate::{Finding, evaluate as look};
+use healthcheck::maintenance::Maintenance;
+use healthcheck::plan::{DEADLINE, PROBE_DEADLINE, Plan, Request};
+use healthcheck::report::Report;
+use healthcheck::verdict::{Role, Verdict};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use vantage::{Blind, Vantage};
+
+/// What is to be evaluated.
+pub(crate) struct Question {
+    pub(crate) definition: Definition,
+    pub(crate) request: Request,
+    pub(crate) told_by: ToldBy,
+}
+
+/// Why there is nothing to evaluate.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// It is not known which service this is, or how to judge it.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// Nothing can be looked at.
+    #[error(transparent)]
+    Blind(#[from] Blind),
+}
+
+/// Asks, looks and answers, under one watch.
+pub(crate) fn evaluate(
+    role: Role,
+    format: Format,
+    deadline: Option<Duration>,
+    ask: impl FnOnce(&Vantage) -> Result<Question, Failure>,
+) -> ExitCode {
+    let limit = deadline.unwrap_or(match role {
+        Role::Health => DEADLINE,
+        Role::Live | Role::Ready | Role::Startup => PROBE_DEADLINE,
+    });
+    let watch = Watch::start(role, limit);
+    let asked =
+        Vantage::inside().map_err(Failure::from).and_then(|from| Ok((ask(&from)?, Arc::new(from))));
+    match asked {
+        Ok((question, from)) => answer(&question, format, &from, &watch),
+        Err(failure) if watch.claim() => fail(failure, role, format),
+        Err(_) => wait_for_the_other_answer(),
+    }
+}
+
+fn answer(question: &Question, format: Format, from: &Arc<Vantage>, watch: &Watch) -> ExitCode {
+    let Question { definition, request, told_by } = question;
+    watch.stage(&definition.service, "reading its settings");
+    let mut plan = Plan::new(definition, request, from);
+    watch.limit(plan.deadline);
+    watch.stage(&definition.service, "looking");
+    let debug = environment::DEBUG.is_on();
+    if debug {
+        output::print_error(&plan.explain(definition, &told_by.to_string()));
+    }
+    // What planning took is no longer there for looking; a little is nothing.
+    let spent = watch.elapsed().as_millis() as u64 / 10 * 10;
+    plan.deadline = plan.deadline.saturating_sub(Duration::from_millis(spent));
+    let findings = look(&plan, from);
+    let maintenance = Maintenance::look(&environment::MAINTENANCE.path(), from);
+    let report = Report { service: plan.service, role: plan.role, findings, maintenance };
+    if debug {
+        output::print_error(&report.evidence());
+    }
+    let (text, status) = format.render(&report, from.now(), watch.elapsed());
+    if !watch.claim() {
+        return wait_for_the_other_answer();
+    }
+    output::print(&text);
+    status
+}
+
+/// The watch is about to end us with its own answer.
+fn wait_for_the_other_answer() -> ExitCode {
+    std::thread::sleep(Duration::from_secs(1));
+    ExitCode::FAILURE
+}
+
+/// There is nothing to evaluate. Not knowing is an answer, which a role may
+/// pass; a mistake somebody made is not.
+pub(crate) fn fail(failure: Failure, role: Role, format: Format) -> ExitCode {
+    use {CatalogError::Unidentified, IdentityError::Catalog};
+    let (because, hint) = match &failure {
+        Failure::Blind(blind) | Failure::Identity(Catalog(CatalogError::Blind(blind))) => {
+            (blind.to_string(), blind.hint.clone())
+        }
+        Failure::Identity(Catalog(unknown @ Unidentified(_))) => {
+            let hint = "name it: healthcheck SERVICE, or by a file /openstack/healthcheck.toml";
+            (unknown.to_string(), Some(hint.to_owned()))
+        }
+        Failure::Identity(IdentityError::Word { nearest, .. }) => {
+            return refuse(&failure.to_string(), nearest.as_deref());
+        }
+        Failure::Identity(Catalog(_)) => return refuse(&failure.to_string(), None),
+    };
+    let unknown = Verdict::unknown(because);
+    let finding = Finding { hint, ..Finding::new("identity", unknown.into(), None) };
+    let report = Report {
+        service: "container".to_owned(),
+        role,
+        findings: vec![finding],
+        maintenance: Maintenance::None,
+    };
+    let (text, status) = format.render(&report, SystemTime::now(), Duration::ZERO);
+    output::print(&text);
+    status
+}
+
+/// Says what is wrong with what was asked.
+pub(crate) fn refuse(message: &str, nearest: Option<&str>) -> ExitCode {
+    let prefix = if message.starts_with("error: ") { "" } else { "error: " };
+    let hint = match nearest {
+        Some(nearest) => format!("  hint: did you mean \"{nearest}\"?\n"),
+        None => String::new(),
+    };
+    output::print(&format!("{prefix}{message}\n{hint}"));
+    ExitCode::FAILURE
+}
