@@ -3,8 +3,10 @@
 
 use crate::kinds::{Judgement, Look};
 use crate::plan::Plan;
+use crate::settings::secret::{HIDDEN, is_secret_name, redact};
 use crate::text::shown;
 use crate::verdict::Verdict;
+use serde_json::Value;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -26,12 +28,12 @@ pub struct Finding {
     /// What an operator can do about it.
     pub hint: Option<String>,
     /// The evidence.
-    pub seen: Option<serde_json::Value>,
+    pub seen: Option<Value>,
 }
 
 impl Finding {
     /// What a kind judged.
-    pub fn new(kind: &'static str, judgement: Judgement, seen: Option<serde_json::Value>) -> Self {
+    pub fn new(kind: &'static str, judgement: Judgement, seen: Option<Value>) -> Self {
         let Judgement { verdict, proof, hint } = judgement;
         Self { check: kind.to_owned(), kind, verdict, proof, hint, seen }
     }
@@ -48,9 +50,43 @@ impl Finding {
         self.verdict.because().or(self.proof.as_deref()).unwrap_or_default()
     }
 
+    /// Without the secrets that can be told by their place. Kinds show none;
+    /// what they quote of a service's settings or answers may.
+    fn redacted(mut self) -> Self {
+        match &mut self.verdict {
+            Verdict::Healthy => {}
+            Verdict::Degraded { because }
+            | Verdict::Unknown { because }
+            | Verdict::Unhealthy { because, .. } => *because = redact(because),
+        }
+        self.proof = self.proof.as_deref().map(redact);
+        self.hint = self.hint.as_deref().map(redact);
+        if let Some(seen) = &mut self.seen {
+            redact_value(seen);
+        }
+        self
+    }
+
     fn named(mut self, check: &str) -> Self {
         check.clone_into(&mut self.check);
         self
+    }
+}
+
+fn redact_value(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = redact(text),
+        Value::Array(items) => items.iter_mut().for_each(redact_value),
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                if field.is_string() && is_secret_name(name) {
+                    *field = Value::from(HIDDEN);
+                } else {
+                    redact_value(field);
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
@@ -114,7 +150,7 @@ pub fn evaluate(plan: &Plan, from: &Arc<Vantage>) -> Vec<Finding> {
         .map(|(planned, finding)| {
             let finding =
                 finding.unwrap_or_else(|| unanswered(planned.kind, &planned.look, plan.deadline));
-            finding.named(&planned.name)
+            finding.named(&planned.name).redacted()
         })
         .collect()
 }

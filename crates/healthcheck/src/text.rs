@@ -53,7 +53,12 @@ pub fn either<T: AsRef<str>>(items: &[T]) -> String {
 
 /// The candidate that is nearest to a misspelt word, if any is near.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = word.chars().count() / 3 + 1;
+    // What is longer than any name is no misspelt one.
+    const LONGEST: usize = 100;
+    if word.len() > LONGEST {
+        return None;
+    }
+    let limit = word.chars().count().div_ceil(3);
     candidates
         .into_iter()
         .map(|candidate| (distance(word, candidate), candidate))

@@ -104,7 +104,11 @@ pub(crate) fn fail(failure: Failure, role: Role, format: Format) -> ExitCode {
         Failure::Identity(IdentityError::Word { nearest, .. }) => {
             return refuse(&failure.to_string(), nearest.as_deref());
         }
-        Failure::Identity(Catalog(_)) => return refuse(&failure.to_string(), None),
+        // An image's file that cannot be read: nothing is known.
+        Failure::Identity(Catalog(CatalogError::Unreadable(error))) => (error.to_string(), None),
+        Failure::Identity(Catalog(_) | IdentityError::Asked(_)) => {
+            return refuse(&failure.to_string(), None);
+        }
     };
     let unknown = Verdict::unknown(because);
     let finding = Finding { hint, ..Finding::new("identity", unknown.into(), None) };

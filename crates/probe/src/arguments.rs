@@ -168,9 +168,8 @@ impl Typed {
         // A shell splits at blanks; an exec form with all in one word does not.
         for word in argument.split_whitespace().filter(|word| *word != "null") {
             if word.bytes().all(|byte| byte.is_ascii_digit()) {
-                let port = Port::from_text(word).ok_or_else(|| {
-                    Misuse::unexpected("port", Port::EXPECTED, Some(OsStr::new(word)))
-                })?;
+                let port = port(word)
+                    .ok_or_else(|| Misuse::unexpected("port", PORT, Some(OsStr::new(word))))?;
                 self.ports.push(port);
             } else if word == "explain" && self.words.is_empty() {
                 self.action = Action::Explain;
@@ -180,6 +179,14 @@ impl Typed {
         }
         Ok(())
     }
+}
+
+/// What a port is, for messages.
+pub(crate) const PORT: &str = "a port from 1 to 65535";
+
+/// The port a word is.
+pub(crate) fn port(word: &str) -> Option<Port> {
+    word.parse().ok().and_then(Port::new)
 }
 
 fn value(

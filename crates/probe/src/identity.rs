@@ -47,6 +47,9 @@ pub enum IdentityError {
     /// The catalogue has no answer.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
+    /// The definition that was asked for cannot be had.
+    #[error(transparent)]
+    Asked(CatalogError),
     /// A word that means nothing to this service.
     #[error("unknown word \"{word}\" for {service}{}", also(.expected))]
     Word {
@@ -95,7 +98,7 @@ pub fn identify(
     let mut words = typed.words.iter().map(|word| script(word, scripts)).peekable();
     let (mut service, mut told_by) = match (&typed.definition, &typed.service) {
         (Some(file), service) => {
-            let named = catalog.add(file, from)?;
+            let named = catalog.add(file, from).map_err(IdentityError::Asked)?;
             let told_by = ToldBy::Option("--definition");
             // A file of additions may be given beside the service that is meant.
             (service.clone().unwrap_or(named), told_by)

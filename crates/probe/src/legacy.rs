@@ -8,8 +8,8 @@ mod port;
 mod scripts;
 mod socket;
 
-use crate::arguments::Misuse;
-use healthcheck::definition::{Definition, FromText, Mistakes};
+use crate::arguments::{Misuse, PORT, port as number};
+use healthcheck::definition::{Definition, Mistakes};
 use healthcheck::plan::Request;
 use healthcheck::program::Program;
 use healthcheck::text::shown;
@@ -145,12 +145,10 @@ impl Call {
         let words = self.words.iter().skip(1).flat_map(|word| word.split_whitespace());
         let ports: Result<Vec<Port>, HelperError> = words
             .filter(|word| *word != "null")
-            .map(|word| {
-                Port::from_text(word).ok_or_else(|| self.expected(Port::EXPECTED, Some(word)))
-            })
+            .map(|word| number(word).ok_or_else(|| self.expected(PORT, Some(word))))
             .collect();
         match ports {
-            Ok(ports) if ports.is_empty() => Err(self.expected(Port::EXPECTED, None)),
+            Ok(ports) if ports.is_empty() => Err(self.expected(PORT, None)),
             ports => ports,
         }
     }

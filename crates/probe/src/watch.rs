@@ -11,9 +11,13 @@ use std::io::PipeReader;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use vantage::Deadline;
 
 /// Signals that end an evaluation.
 const SIGNALS: [(i32, &str); 3] = [(SIGTERM, "SIGTERM"), (SIGINT, "SIGINT"), (SIGHUP, "SIGHUP")];
+
+/// As long as commands that are killed may take to end.
+const TO_CLEAN_UP: Duration = Duration::from_millis(500);
 
 /// Enough for a poll and a message.
 const STACK: usize = 128 << 10;
@@ -112,6 +116,7 @@ impl Watch {
             let state = self.state();
             (state.role, shown(&state.service, 60))
         };
+        vantage::kill_commands(Deadline::after(TO_CLEAN_UP));
         output::print(&format!("unknown: {service}: interrupted: {because}\n"));
         std::process::exit(u8::from(exit(role)).into());
     }

@@ -25,7 +25,7 @@ pub use deadline::Deadline;
 pub use dial::{DialError, Stream, UnixAddress};
 pub use files::{FileError, FileKind, FileStat, MAX_FILE};
 pub use processes::{Process, ProcessState, ProcessStatus};
-pub use run::{Ended, MAX_COMMAND_OUTPUT};
+pub use run::{Ended, MAX_COMMAND_OUTPUT, kill_commands};
 pub use sockets::{
     Movement, Protocol, Socket, SocketSource, SocketState, SocketTable, UnixListener, Wanted,
 };

@@ -91,6 +91,12 @@ impl Vantage {
     }
 }
 
+/// Kills every command that runs now, and lets no other start: for whoever is
+/// about to end this process while they run.
+pub fn kill_commands(by: Deadline) {
+    stragglers::kill_all(by);
+}
+
 /// A command's first process.
 struct Started {
     child: Child,

@@ -199,7 +199,8 @@ heartbeat = \"60s\"                         # oslo.messaging's heartbeat_timeout
         }
         // Only now, when it is broken anyway, do we knock: whose fault it is
         // depends on whether the dependency answers.
-        let absent = seen.connections.is_empty() && seen.elsewhere.is_empty();
+        let absent =
+            seen.connections.is_empty() && seen.datagrams.is_empty() && seen.elsewhere.is_empty();
         if absent && seen.perhaps.is_empty() && !seen.processes.is_empty() {
             // Where ports are all that is known, the dead connections say who was meant.
             let is_dead = |socket: &&Socket| {

@@ -4,7 +4,7 @@
 use std::fmt;
 
 /// What stands in place of a secret.
-const HIDDEN: &str = "***";
+pub(crate) const HIDDEN: &str = "***";
 
 /// Names whose value is a secret, in lower case; any longer name that contains
 /// one of them is meant too.

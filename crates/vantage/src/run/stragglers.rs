@@ -12,12 +12,15 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// In a command's environment, so that what escapes from it can be told from
 /// what escapes from another.
 const MARK: &str = "HEALTHCHECK_COMMAND";
+
+/// No command is started any more.
+static ENDED: AtomicBool = AtomicBool::new(false);
 
 /// The commands running now. Held while one starts, so that nobody takes its
 /// first process for a straggler.
@@ -46,6 +49,9 @@ impl Running {
         let mark = format!("{}.{number}", std::process::id());
         command.env(MARK, &mark).process_group(0).stdin(Stdio::null());
         let mut all = lock();
+        if ENDED.load(Ordering::SeqCst) {
+            return Err(Errno::CANCELED.into());
+        }
         let before = children();
         let child = command.spawn()?;
         let leader = Pid::from_child(&child);
@@ -80,6 +86,29 @@ impl Running {
                 let _ = rustix::process::kill_process(*pid, Signal::KILL);
             }
             given_up.extend(stragglers.into_iter().filter(|pid| !wait_for(*pid, by)));
+        }
+    }
+}
+
+/// Kills every command that runs now, with what has escaped from it, and lets
+/// no other start: for a process that is about to end out of turn.
+pub(super) fn kill_all(by: Deadline) {
+    let all = lock();
+    ENDED.store(true, Ordering::SeqCst);
+    for entry in all.iter() {
+        let _ = rustix::process::kill_process_group(entry.leader, Signal::KILL);
+        wait_for(entry.leader, by);
+    }
+    while !all.is_empty() && !by.has_passed() {
+        let left = children();
+        let theirs: Vec<&Pid> =
+            left.iter().filter(|pid| all.iter().any(|entry| entry.owns(**pid))).collect();
+        if theirs.is_empty() {
+            return;
+        }
+        for pid in theirs {
+            let _ = rustix::process::kill_process(*pid, Signal::KILL);
+            wait_for(*pid, by);
         }
     }
 }
