@@ -4,6 +4,7 @@
 use crate::engines::EngineError;
 use anstyle::{AnsiColor, Style};
 use std::io::{IsTerminal, Write};
+use vantage::Blind;
 
 /// Whether and how output may be dressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +86,9 @@ pub(crate) fn remark(text: &str) {
 pub(crate) fn complain(error: &anyhow::Error) {
     let text = format!("{error:#}");
     remark(&if text.starts_with("error:") { text } else { format!("error: {text}") });
-    if let Some(hint) = error.downcast_ref::<EngineError>().and_then(EngineError::hint) {
+    let of_engine = || error.downcast_ref::<EngineError>().and_then(EngineError::hint);
+    let of_blind = || error.downcast_ref::<Blind>()?.hint.clone();
+    if let Some(hint) = of_blind().or_else(of_engine) {
         remark(&format!("  hint: {hint}"));
     }
 }

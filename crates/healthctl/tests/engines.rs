@@ -3,6 +3,7 @@
 mod support;
 
 use std::os::unix::net::UnixListener;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use support::{FakeEngine, NO_PROCESS, Reply, Said, command, healthctl, run};
 
 const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -197,4 +198,20 @@ fn two_engines_are_shown_together_and_a_broken_one_hides_none_of_the_others() {
     assert!(said.out.contains("\nctl-pod-memcached"), "{said:?}");
     assert!(said.err.contains("the engine hangs"), "{said:?}");
     assert_eq!(said.status, 1);
+}
+
+#[test]
+fn a_process_number_that_changes_hands_is_not_mistaken_for_the_container() {
+    let asked = AtomicUsize::new(0);
+    let engine = FakeEngine::docker(one(), move |_| {
+        // Ours at first; by the second look the engine has started it anew.
+        let pid = match asked.fetch_add(1, Ordering::Relaxed) {
+            0 => std::process::id(),
+            _ => NO_PROCESS,
+        };
+        Reply::Json(inspected("{}").replace(&NO_PROCESS.to_string(), &pid.to_string()))
+    });
+    let said = status(&engine);
+    assert_eq!(said.status, 1, "{said:?}");
+    assert!(said.out.contains("ended or was started anew while it was looked at"), "{said:?}");
 }
