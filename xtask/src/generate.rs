@@ -1,12 +1,13 @@
-//! `cargo xtask generate`: the reference pages, made from the lists the code
-//! itself reads. `--check` writes nothing and fails where a page is stale.
+//! `cargo xtask generate`: the reference pages, by the package `generate`.
 
-mod kinds;
-mod services;
+use std::time::Duration;
 
-use crate::tidy::workspace_root;
-use anyhow::{Context, Result, bail};
-use std::fs;
+use anyhow::Result;
+
+use crate::program::Program;
+use crate::session::Session;
+
+const LIMIT: Duration = Duration::from_secs(20 * 60);
 
 /// Write docs/reference from the code
 #[derive(clap::Args, Debug)]
@@ -16,45 +17,22 @@ pub(crate) struct Args {
     check: bool,
 }
 
-/// What a page says, as Markdown.
-type Render = fn() -> Result<String>;
-
-/// Every generated page.
-const PAGES: &[(&str, Render)] =
-    &[("docs/reference/kinds.md", kinds::page), ("docs/reference/services.md", services::page)];
-
-/// The first line of every page.
-pub(crate) const NOTICE: &str =
-    "<!-- Made by `cargo xtask generate` from the code. Edits here are lost. -->\n\n";
-
 pub(crate) fn run(args: &Args) -> Result<()> {
-    write(args.check)
+    let session = Session::begin()?;
+    if args.check { check(&session) } else { generate(&session, &[]) }
 }
 
-/// Writes the pages, or only checks them.
-pub(crate) fn write(check: bool) -> Result<()> {
-    let root = workspace_root()?;
-    let mut stale = Vec::new();
-    for (path, render) in PAGES {
-        let wanted =
-            format!("{NOTICE}{}", render().with_context(|| format!("cannot make {path}"))?);
-        let file = root.join(path);
-        if fs::read_to_string(&file).is_ok_and(|found| found == wanted) {
-            continue;
-        }
-        if check {
-            stale.push(*path);
-            continue;
-        }
-        if let Some(folder) = file.parent() {
-            fs::create_dir_all(folder)
-                .with_context(|| format!("cannot make {}", folder.display()))?;
-        }
-        fs::write(&file, wanted).with_context(|| format!("cannot write {path}"))?;
-        println!("{path}");
-    }
-    if !stale.is_empty() {
-        bail!("{} not what the code says: run `cargo xtask generate`", stale.join(", "));
-    }
-    Ok(())
+/// Fails where a page is not what the code says.
+pub(crate) fn check(session: &Session) -> Result<()> {
+    generate(session, &["--check"])
+}
+
+fn generate(session: &Session, args: &[&str]) -> Result<()> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    Program::new(cargo)
+        .within(session.root())
+        .limit(LIMIT)
+        .args(["run", "--quiet", "--locked", "--package", "generate", "--"])
+        .args(args)
+        .in_the_open(&session.interrupt)
 }

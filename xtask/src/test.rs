@@ -42,7 +42,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let lints = ["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"];
     step("lints", cargo(&session, &lints))?;
     step("tidiness", tidy::check(session.root()))?;
-    step("generated pages", generate::write(true))?;
+    step("generated pages", generate::check(&session))?;
     step("dependency policy", policy::check(&session))?;
     let tests = ["test", "--locked", "--workspace", "--exclude", CONTAINER_TESTS, "--no-fail-fast"];
     step("tests", cargo(&session, &tests))?;

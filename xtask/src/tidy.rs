@@ -1,5 +1,7 @@
 //! `cargo xtask tidy`: rules of this repository that no compiler knows.
 
+use crate::policy;
+use crate::session::Session;
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +17,8 @@ const MAX_MAIN: usize = 60;
 pub(crate) struct Args {}
 
 pub(crate) fn run(_args: &Args) -> Result<()> {
-    check(&workspace_root()?)
+    check(&workspace_root()?)?;
+    policy::check(&Session::begin()?)
 }
 
 /// Reports every breach at once.
