@@ -27,6 +27,7 @@ impl Holders {
         let mut holders = Self { pids, inodes: HashSet::new(), weaker: None };
         for pid in &holders.pids {
             match from.socket_inodes(*pid) {
+                Ok(_) if program.is_some_and(|program| !program.is_still(*pid, from)) => {}
                 Ok(inodes) => holders.inodes.extend(inodes),
                 Err(blind) => {
                     if let Some(status) = from.process_status(*pid)? {

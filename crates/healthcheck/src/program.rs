@@ -5,7 +5,7 @@ use crate::settings::arguments::{is_shell, program};
 use regex_lite::Regex;
 use serde::{Deserialize, Deserializer};
 use std::fmt;
-use vantage::{Blind, Process, Vantage};
+use vantage::{Blind, Pid, Process, Vantage};
 
 /// Which processes are meant.
 #[derive(Debug, Clone)]
@@ -75,9 +75,20 @@ impl Program {
     /// The processes of a container that are meant.
     ///
     /// # Errors
-    /// Blind where its processes cannot be listed.
+    /// Blind where its processes cannot be listed, or where none is found and
+    /// there may be more than can be seen.
     pub fn find<'v>(&self, from: &'v Vantage) -> Result<Vec<&'v Process>, Blind> {
-        Ok(from.processes()?.iter().filter(|process| self.matches(process)).collect())
+        let found: Vec<_> =
+            from.processes()?.iter().filter(|process| self.matches(process)).collect();
+        match from.unseen_processes() {
+            Some(blind) if found.is_empty() => Err(blind.clone()),
+            _ => Ok(found),
+        }
+    }
+
+    /// Whether a process that was found is still it: its id may be another's by now.
+    pub fn is_still(&self, process: Pid, from: &Vantage) -> bool {
+        from.process(process).is_some_and(|now| self.matches(&now))
     }
 }
 

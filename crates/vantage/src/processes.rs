@@ -38,6 +38,14 @@ pub struct Process {
     pub arguments: Vec<String>,
 }
 
+/// The container's processes at one moment.
+#[derive(Debug)]
+pub(crate) struct Listing {
+    processes: Vec<Process>,
+    /// Why there may be more.
+    unseen: Option<Blind>,
+}
+
 /// What `/proc/PID/stat` says of one process now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProcessStatus {
@@ -79,9 +87,21 @@ impl Vantage {
     /// Blind where `/proc` cannot be listed.
     pub fn processes(&self) -> Result<&[Process], Blind> {
         match self.processes.get_or_init(|| self.list_processes()) {
-            Ok(processes) => Ok(processes),
+            Ok(listing) => Ok(&listing.processes),
             Err(blind) => Err(blind.clone()),
         }
+    }
+
+    /// Why there may be more processes than [`Vantage::processes`] gives: one
+    /// that was not found among them is not known to be absent.
+    pub fn unseen_processes(&self) -> Option<&Blind> {
+        self.processes.get_or_init(|| self.list_processes()).as_ref().ok()?.unseen.as_ref()
+    }
+
+    /// A process as it is now; `None` once it has gone. Its id may be another's by then.
+    pub fn process(&self, pid: Pid) -> Option<Process> {
+        let content = self.read_proc(&format!("{pid}/cmdline"), MAX_COMMAND_LINE).ok()?;
+        Some(Process { pid, arguments: split_nul(&content) })
     }
 
     /// What a process is doing now; `None` once it has gone.
@@ -138,11 +158,21 @@ impl Vantage {
             .ok_or_else(|| Blind::errno("read /proc/uptime", Errno::INVAL))
     }
 
-    fn list_processes(&self) -> Result<Vec<Process>, Blind> {
+    fn list_processes(&self) -> Result<Listing, Blind> {
         let membership = Membership::of(self)?;
+        let mut unseen = None;
         let mut pids = match membership.listed() {
             Some(pids) => pids.to_vec(),
-            None => self.all_pids()?,
+            None => {
+                let pids = self.all_pids()?;
+                // There is a first process wherever there is another.
+                if !self.is_fixture() && !pids.contains(&Pid::new(1)) {
+                    let cause = "other users' processes are hidden".to_owned();
+                    let blind = Blind::new("list /proc", Obstacle::Other(cause));
+                    unseen = Some(blind.hint("mount /proc without hidepid, or run as root"));
+                }
+                pids
+            }
         };
         pids.sort();
         pids.dedup();
@@ -156,12 +186,20 @@ impl Vantage {
             if Some(pid) == own || !membership.includes(self, pid) {
                 continue;
             }
-            // A process may end between two looks; that one is simply not there.
-            if let Ok(content) = self.read_proc(&format!("{pid}/cmdline"), MAX_COMMAND_LINE) {
-                processes.push(Process { pid, arguments: split_nul(&content) });
+            let path = format!("{pid}/cmdline");
+            match self.read_proc(&path, MAX_COMMAND_LINE) {
+                Ok(content) => processes.push(Process { pid, arguments: split_nul(&content) }),
+                // A process may end between two looks; that one is simply not there.
+                Err(Errno::NOENT | Errno::SRCH) => {}
+                Err(errno) => {
+                    let blind = Blind::errno(format!("read /proc/{path}"), errno);
+                    unseen.get_or_insert_with(|| {
+                        blind.hint("mount /proc without hidepid, or run as root")
+                    });
+                }
             }
         }
-        Ok(processes)
+        Ok(Listing { processes, unseen })
     }
 
     /// Every numeric name in `/proc`.

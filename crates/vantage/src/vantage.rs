@@ -1,6 +1,7 @@
 //! Where we stand: the three constructors, and nothing that differs elsewhere.
 
-use crate::{Blind, Obstacle, Pid, Process};
+use crate::processes::Listing;
+use crate::{Blind, Obstacle, Pid};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::fs::File;
@@ -25,7 +26,7 @@ pub struct Vantage {
     pub(crate) netns: Option<OwnedFd>,
     /// The process in `proc` whose `net` directory is the container's.
     pub(crate) net_of: NetOf,
-    pub(crate) processes: OnceLock<Result<Vec<Process>, Blind>>,
+    pub(crate) processes: OnceLock<Result<Listing, Blind>>,
     now: Option<SystemTime>,
     /// Whether sock_diag may be asked.
     netlink: bool,

@@ -73,6 +73,10 @@ process = \"nova-compute\"       # by its name, whatever interpreter runs it
         for process in self.program.find(from)? {
             // It may end between two looks; then it does not run.
             let Some(status) = from.process_status(process.pid)? else { continue };
+            // Or another may have its id by now, a zombie's command line being empty.
+            if status.state != ProcessState::Zombie && !self.program.is_still(process.pid, from) {
+                continue;
+            }
             let state = match status.state {
                 ProcessState::Alive => "alive",
                 ProcessState::Uninterruptible => "uninterruptible",
