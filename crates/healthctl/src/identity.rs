@@ -12,6 +12,7 @@ use healthcheck::definition::Definition;
 use healthcheck::plan::Request;
 use probe::arguments::Misuse;
 use probe::identity::IdentityError;
+use probe::legacy::HelperError;
 use std::fmt;
 use vantage::Vantage;
 
@@ -88,6 +89,20 @@ pub(crate) struct Unidentified {
     nothing_tells: bool,
 }
 
+impl Unidentified {
+    /// Nothing tells which service it is.
+    fn nothing_tells(because: &str) -> Self {
+        Self { told: None, because: because.to_owned(), nothing_tells: true }
+    }
+}
+
+impl From<HelperError> for Unidentified {
+    fn from(error: HelperError) -> Self {
+        let because = format!("the command its engine checks it by: {error}");
+        Self { told: None, because, nothing_tells: false }
+    }
+}
+
 impl From<IdentityError> for Unidentified {
     fn from(error: IdentityError) -> Self {
         let nothing_tells = matches!(error, IdentityError::Catalog(CatalogError::Unidentified(_)));
@@ -123,7 +138,7 @@ pub(crate) fn find(
     let name = name.map(str::to_owned);
     if let Some(command) = CommandLine::of(container, from) {
         return match command.identify(from) {
-            Ok(identified) if identified.by == By::Processes => {
+            Ok(identified) if identified.by == By::Processes || command.is_helper() => {
                 Ok(Some(prefer_name(identified, name, &catalog, from)))
             }
             Ok(identified) => Ok(Some(identified)),
@@ -184,7 +199,8 @@ fn named(catalog: &Catalog, service: String, by: By) -> Result<Identified, Unide
     }
 }
 
-/// Several services share a program, and the container's name says which; a
+/// A helper of the predecessors looks at less than the definition of the service
+/// that the name means. Several services share a program, and the container's name says which; a
 /// name alone, with none of its processes there, says less than what runs.
 fn prefer_name(
     identified: Identified,
@@ -199,7 +215,12 @@ fn prefer_name(
         .process
         .as_ref()
         .is_some_and(|program| program.find(from).is_ok_and(|found| !found.is_empty()));
-    if runs { Identified { definition, by: By::Name, ..identified } } else { identified }
+    match identified.by {
+        _ if !runs => identified,
+        // A helper's ports are those of its own check.
+        By::Command => Identified { definition, by: By::Name, request: Request::default() },
+        _ => Identified { definition, by: By::Name, ..identified },
+    }
 }
 
 fn by_name(

@@ -156,6 +156,21 @@ fn the_command_the_engine_runs_tells() {
 }
 
 #[test]
+fn kollas_helper_is_looked_at_as_it_looks_itself_unless_the_name_says_more() {
+    let test = ["CMD-SHELL", "healthcheck_port nova-conductor 5672"];
+    check(&Fixture::new("c1").runs(CONDUCTOR).checked_by(&test), "nova-conductor command");
+    let named = Fixture::new("nova_conductor").runs(CONDUCTOR).checked_by(&test);
+    check(&named, "nova-conductor name");
+    let gone = Fixture::new("nova_conductor").runs(&["sleep"]).checked_by(&test);
+    check(&gone, "nova-conductor command");
+    let rabbitmq = Fixture::new("c1").checked_by(&["CMD-SHELL", "healthcheck_rabbitmq"]);
+    check(&rabbitmq, "rabbitmq command");
+    let mistaken = Fixture::new("c1").checked_by(&["CMD-SHELL", "healthcheck_port"]);
+    let said = mistaken.is(&Asked::default());
+    assert!(said.starts_with("unidentified: the command its engine checks it by: "), "{said}");
+}
+
+#[test]
 fn the_ports_the_engine_gives_its_check_are_the_ports_that_are_looked_at() {
     let fixture = Fixture::new("c1").file("/openstack/healthcheck", "").runs(CONDUCTOR);
     let fixture = fixture.checked_by(&["CMD", "/openstack/healthcheck", "5673", "null", ""]);

@@ -35,10 +35,10 @@ pub(crate) struct Call {
 }
 
 /// Looks something up, for standard output.
-type LookUp = Box<dyn FnOnce(&Vantage) -> (String, ExitCode)>;
+pub type LookUp = Box<dyn FnOnce(&Vantage) -> (String, ExitCode)>;
 
 /// What a helper was called for.
-pub(crate) enum Meant {
+pub enum Meant {
     /// To evaluate this definition.
     Definition(Box<Definition>, Request),
     /// To evaluate this service of the catalogue.
@@ -49,7 +49,7 @@ pub(crate) enum Meant {
 
 /// Why a helper cannot do what it was called for.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum HelperError {
+pub enum HelperError {
     /// It was called with the wrong arguments.
     #[error(transparent)]
     Misuse(#[from] Misuse),
@@ -105,7 +105,10 @@ pub fn find(name: &str) -> Option<&'static Helper> {
 
 impl Helper {
     /// What it was called for.
-    pub(crate) fn call(&self, arguments: Vec<OsString>) -> Result<Meant, HelperError> {
+    ///
+    /// # Errors
+    /// Where its arguments are not what it takes.
+    pub fn call(&self, arguments: Vec<OsString>) -> Result<Meant, HelperError> {
         // A command line is shown and compared with text; bytes that are none
         // are replaced, as they are in the command lines they are compared with.
         let text = |argument: OsString| {

@@ -8,6 +8,7 @@ use healthcheck::plan::Request;
 use probe::arguments::{self, Misuse, Typed};
 use probe::environment;
 use probe::identity::{self, Identity, Names, ToldBy};
+use probe::legacy::{self, Helper, Meant};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use vantage::Vantage;
@@ -50,8 +51,15 @@ impl CommandLine {
         let called = PathBuf::from(called);
         let own = called.file_name().is_some_and(|name| name == "healthcheck")
             || called.starts_with(environment::SCRIPTS.default)
-            || called.starts_with("/openstack");
+            || called.starts_with("/openstack")
+            || helper(&called).is_some();
         own.then(|| Self { called, arguments: arguments.to_vec() })
+    }
+
+    /// Whether it is one of the predecessors' helpers: they look at less than a
+    /// definition of the service does.
+    pub(super) fn is_helper(&self) -> bool {
+        helper(&self.called).is_some()
     }
 
     /// What the command was asked besides its service.
@@ -67,7 +75,10 @@ impl CommandLine {
 
     /// What it would find out inside.
     pub(super) fn identify(&self, from: &Vantage) -> Result<Identified, Unidentified> {
-        let typed = self.typed().map_err(Unidentified::from)?;
+        if let Some(helper) = helper(&self.called) {
+            return self.helped(helper);
+        }
+        let typed = self.typed()?;
         let path = Some(OsString::from(PATH));
         let names = Names::new(&self.called, path);
         let Identity { definition, word, told_by } =
@@ -82,9 +93,32 @@ impl CommandLine {
     }
 }
 
+impl CommandLine {
+    /// What a predecessor's helper would look at.
+    fn helped(&self, helper: &Helper) -> Result<Identified, Unidentified> {
+        let by = By::Command;
+        match helper.call(self.arguments.iter().map(OsString::from).collect())? {
+            Meant::Definition(definition, request) => {
+                Ok(Identified { definition: *definition, request, by })
+            }
+            Meant::Service(service) => super::named(&Catalog::embedded(), service.to_owned(), by),
+            Meant::Print(_) => Err(Unidentified::nothing_tells("it prints, and checks nothing")),
+        }
+    }
+}
+
+/// The predecessors' helper that a command is.
+fn helper(called: &Path) -> Option<&'static Helper> {
+    identity::base_name(called.as_os_str()).and_then(legacy::find)
+}
+
 /// The service a check's command names by itself.
 pub(super) fn named_in(test: &[String], catalog: &Catalog) -> Option<String> {
     let command = CommandLine::parse(test)?;
+    if let Some(helper) = helper(&command.called) {
+        let identified = command.helped(helper).ok()?;
+        return catalog.service(&identified.definition.service).map(str::to_owned);
+    }
     let typed = command.typed().ok()?;
     let called = identity::base_name(command.called.as_os_str()).map(str::to_owned);
     let mut names = typed.service.into_iter().chain(called).chain(typed.words);
@@ -167,6 +201,12 @@ mod tests {
     }
 
     #[test]
+    fn kollas_helpers_are_known_with_their_quoted_patterns() {
+        let expected = Some("healthcheck_port [\"neutron-l3-agent \", \"5672\"]".to_owned());
+        assert_eq!(parsed(&["CMD-SHELL", "healthcheck_port 'neutron-l3-agent ' 5672"]), expected);
+    }
+
+    #[test]
     fn another_check_is_nobody_elses_business() {
         for test in [
             &[][..],
@@ -176,6 +216,7 @@ mod tests {
             &["CMD-SHELL", "redis-cli ping | grep PONG"],
             &["CMD-SHELL", "/openstack/healthcheck $(port)"],
             &["CMD-SHELL", "/openstack/healthcheck; true"],
+            &["CMD-SHELL", "healthcheck_port $SERVICE 5672"],
         ] {
             assert_eq!(parsed(test), None, "{test:?}");
         }
