@@ -41,6 +41,8 @@ pub struct Definition {
     pub words: BTreeMap<String, String>,
     /// The definitions it builds on.
     pub like: Vec<String>,
+    /// Their checks are not looked at while one of these holds.
+    pub like_unless: Vec<Condition>,
     /// The oslo.config project whose files hold its options.
     pub project: Option<String>,
     /// Its processes.
@@ -169,6 +171,17 @@ impl Definition {
         if self.profile == Profile::Shared {
             return Ok(());
         }
+        for name in self.like_unless.iter().filter_map(|condition| condition.setting.as_ref()) {
+            if !self.settings.contains_key(name) {
+                let message =
+                    format!("like-unless: expected the name of a setting, found \"{name}\"");
+                decoder.mistake(
+                    0..1,
+                    message,
+                    nearest(name, self.settings.keys().map(String::as_str)),
+                );
+            }
+        }
         let is_own =
             |check: &Check| own_checks.iter().any(|own| Arc::ptr_eq(&own.written, &check.written));
         for check in &self.checks {
@@ -206,15 +219,30 @@ impl Definition {
         lacks.append(&mut self.lacks);
         self.lacks = lacks;
         let mut checks = base.checks.clone();
+        for check in &mut checks {
+            check.unless.extend_from_slice(&self.like_unless);
+        }
         checks.append(&mut self.checks);
         self.checks = checks;
         self
     }
 }
 
-const KEYS: [&str; 13] = [
-    "about", "aliases", "check", "deadline", "known-by", "lacks", "like", "process", "profile",
-    "project", "service", "settings", "words",
+const KEYS: [&str; 14] = [
+    "about",
+    "aliases",
+    "check",
+    "deadline",
+    "known-by",
+    "lacks",
+    "like",
+    "like-unless",
+    "process",
+    "profile",
+    "project",
+    "service",
+    "settings",
+    "words",
 ];
 
 /// Reads the top level, key by key, so that each mistake is found.
@@ -226,6 +254,7 @@ fn read(mut table: Spanned<DeTable<'_>>, decoder: &mut Decoder<'_>) -> Option<De
     let aliases = take("aliases");
     let words = take("words");
     let like = take("like");
+    let like_unless = take("like-unless");
     let project = take("project");
     let process = take("process");
     let known_by = take("known-by");
@@ -274,6 +303,10 @@ fn read(mut table: Spanned<DeTable<'_>>, decoder: &mut Decoder<'_>) -> Option<De
         aliases: decoder.value("aliases", aliases).unwrap_or_default(),
         words: decoder.value("words", words).unwrap_or_default(),
         like: decoder.value("like", like).map(OneOrMany::into_vec).unwrap_or_default(),
+        like_unless: decoder
+            .value("like-unless", like_unless)
+            .map(OneOrMany::into_vec)
+            .unwrap_or_default(),
         project: decoder.value("project", project),
         process: decoder.value("process", process),
         known_by: decoder.value("known-by", known_by).map(|Matching(pattern)| pattern),
