@@ -10,7 +10,7 @@ mod written;
 
 use super::{Fields, Judgement, Kind};
 use crate::conditions::JsonCondition;
-use crate::http::{Errand, Fetched, Place, Url, bracketed, fetch};
+use crate::http::{Errand, Fetched, Place, Scheme, Url, bracketed, fetch};
 use crate::plan::{Scene, Unplanned};
 use crate::program::Program;
 use crate::text::shown;
@@ -30,6 +30,7 @@ pub use written::Written;
 pub struct Http {
     ask: Ask,
     errand: Errand,
+    guessed: Guessed,
     verify: Verify,
     /// The files of our own certificate and its key.
     identity: Option<(PathBuf, PathBuf)>,
@@ -64,6 +65,13 @@ struct Sought {
     named: bool,
 }
 
+/// Whether plain HTTP is only a guess: nothing that was written says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Guessed {
+    Yes,
+    No,
+}
+
 /// Whose word is taken for the server.
 enum Verify {
     Nothing,
@@ -92,7 +100,7 @@ status = [200, \"3xx\"]          # what curl --fail lets pass if not given
         ("uwsgi", "uwsgi's files; the address and TLS of the first that is there"),
         ("unix", "a unix socket's path"),
         ("path", "the path, and a query if need be; `/` if not given"),
-        ("tls", "whether to speak TLS"),
+        ("tls", "whether to speak TLS; if nothing says, it is found out"),
         ("host", "where to connect; if not given, the address the service is found to listen on"),
         ("process", "whose the listener must be; any process of the container if not given"),
         ("host-header", "the name to ask for; the URL's, the virtual host's or the address"),
@@ -174,13 +182,7 @@ status = [200, \"3xx\"]          # what curl --fail lets pass if not given
                 errand.place = Some(Place::Unix(UnixAddress::Path(path.clone())));
             }
         }
-        errand.trust = self.trust(from)?;
-        errand.identity = self.identity(from)?;
-        let now = from.now();
-        let seen = match fetch(&errand, from, by) {
-            Ok(fetched) => self.look_at(&fetched, now),
-            Err(failure) => Seen::of_failure(&failure, now)?,
-        };
+        let seen = self.find_out(errand, from, by)?;
         Ok(Seen { limit_ms, weaker, ..seen })
     }
 
@@ -190,6 +192,40 @@ status = [200, \"3xx\"]          # what curl --fail lets pass if not given
 }
 
 impl Http {
+    /// Asks; and where plain HTTP meets what may be TLS, asks again within TLS.
+    /// If nobody has written which it is, that is the answer; else it is why
+    /// there is none.
+    fn find_out(&self, mut errand: Errand, from: &Vantage, by: Deadline) -> Result<Seen, Blind> {
+        let seen = self.request_once(&mut errand, from, by)?;
+        if errand.url.scheme == Scheme::Https || !seen.may_be_tls() {
+            return Ok(seen);
+        }
+        errand.url.scheme = Scheme::Https;
+        let again = self.request_once(&mut errand, from, by)?;
+        Ok(match (again.tls.is_some(), self.guessed) {
+            (true, Guessed::Yes) => again,
+            (true, Guessed::No) => Seen::unexpected_tls(again.address),
+            (false, _) => seen,
+        })
+    }
+
+    fn request_once(
+        &self,
+        errand: &mut Errand,
+        from: &Vantage,
+        by: Deadline,
+    ) -> Result<Seen, Blind> {
+        if errand.url.scheme == Scheme::Https {
+            errand.trust = self.trust(from)?;
+            errand.identity = self.identity(from)?;
+        }
+        let now = from.now();
+        match fetch(errand, from, by) {
+            Ok(fetched) => Ok(self.look_at(&fetched, now)),
+            Err(failure) => Seen::of_failure(&failure, now),
+        }
+    }
+
     /// An answer, and whether its body is as it should be.
     fn look_at(&self, fetched: &Fetched, now: SystemTime) -> Seen {
         let mut seen = Seen::of_answer(fetched, now);

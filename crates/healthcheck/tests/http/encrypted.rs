@@ -7,6 +7,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -228,6 +229,48 @@ fn a_server_that_wants_to_know_who_asks_is_told() {
     );
 }
 
+/// What servers of TLS do with plain HTTP, before they speak TLS.
+#[test]
+fn whether_it_is_tls_is_found_out_where_nothing_says() {
+    let directory = tempfile::tempdir().unwrap();
+    let ours = Authority::new(directory.path(), "ours");
+    // rustls sends an alert.
+    let alerts = ours.issue("127.0.0.1", 90).serve(None);
+    let behind = alerts.at;
+    // Apache says it in words, and OpenSSL in a Python program hangs up.
+    let says = server::on("127.0.0.1:0", move |stream| {
+        let words = "You're speaking plain HTTP to an SSL-enabled server port.";
+        tls_or(stream, behind, &format!("HTTP/1.1 400 Bad Request\r\n\r\n{words}"));
+    });
+    let hangs_up = server::on("127.0.0.1:0", move |stream| tls_or(stream, behind, ""));
+    for server in [&alerts, &says, &hangs_up] {
+        let fields = format!("port = {}", server.port());
+        assert_eq!(
+            verdict(&fields, LONG),
+            format!("healthy: 200 OK to GET / on {server}, TLS not verified")
+        );
+        for fields in [format!("{fields}\ntls = false"), format!("url = \"http://{server}/\"")] {
+            assert_eq!(
+                verdict(&fields, LONG),
+                format!(
+                    "unhealthy (environment): GET / on {server}: expected plain HTTP, the server speaks TLS"
+                )
+            );
+        }
+    }
+}
+
+/// Leads a TLS handshake to who speaks TLS, and says this to all else.
+fn tls_or(stream: &mut TcpStream, behind: SocketAddr, plain: &str) {
+    let mut first = [0];
+    if stream.peek(&mut first).is_ok_and(|length| length == 1) && first == [0x16] {
+        forward(stream, behind);
+    } else {
+        request(stream);
+        say(stream, plain.as_bytes());
+    }
+}
+
 #[test]
 fn a_proxy_leads_to_a_server_within_tls() {
     let directory = tempfile::tempdir().unwrap();
@@ -238,15 +281,7 @@ fn a_proxy_leads_to_a_server_within_tls() {
         let asked = request(stream);
         assert!(asked.starts_with("CONNECT api.example:443 HTTP/1.1\r\n"), "{asked}");
         say(stream, b"HTTP/1.1 200 Go\r\n\r\n");
-        #[expect(clippy::disallowed_methods, reason = "this is a proxy and no check")]
-        let mut server = std::net::TcpStream::connect(at).unwrap();
-        let (mut from, mut to) = (stream.try_clone().unwrap(), server.try_clone().unwrap());
-        std::thread::scope(|scope| {
-            scope.spawn(|| copy(&mut from, &mut to));
-            copy(&mut server, stream);
-            let _ = server.shutdown(std::net::Shutdown::Both);
-            let _ = stream.shutdown(std::net::Shutdown::Both);
-        });
+        forward(stream, at);
     });
     let fields = format!(
         "url = \"https://api.example/\"\nproxy = \"http://{proxy}\"\nca = \"{}\"",
@@ -256,6 +291,18 @@ fn a_proxy_leads_to_a_server_within_tls() {
         verdict(&fields, LONG),
         format!("healthy: 200 OK to GET / on {proxy}, TLS verified")
     );
+}
+
+fn forward(stream: &mut TcpStream, to: SocketAddr) {
+    #[expect(clippy::disallowed_methods, reason = "this is a proxy and no check")]
+    let mut server = TcpStream::connect(to).unwrap();
+    let (mut from, mut into) = (stream.try_clone().unwrap(), server.try_clone().unwrap());
+    std::thread::scope(|scope| {
+        scope.spawn(|| copy(&mut from, &mut into));
+        copy(&mut server, stream);
+        let _ = server.shutdown(Shutdown::Both);
+        let _ = stream.shutdown(Shutdown::Both);
+    });
 }
 
 fn copy(from: &mut impl Read, to: &mut impl Write) {

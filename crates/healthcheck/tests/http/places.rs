@@ -107,8 +107,11 @@ fn a_url_is_asked_where_it_leads() {
 #[test]
 fn what_cannot_be_planned_says_why() {
     let cases = [
-        ("path = \"/\"", "unknown: expected one of `url`, `port`, `vhost` and `unix`"),
-        ("port = 1\nunix = \"/x\"", "unknown: expected one of `url`, `port`, `vhost` and `unix`"),
+        ("path = \"/\"", "unknown: expected one of `url`, `port`, `vhost`, `uwsgi` and `unix`"),
+        (
+            "port = 1\nunix = \"/x\"",
+            "unknown: expected one of `url`, `port`, `vhost`, `uwsgi` and `unix`",
+        ),
         (
             "url = \"ftp://a\"",
             "unknown: api.toml: expected a URL that begins with http:// or https://",

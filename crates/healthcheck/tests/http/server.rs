@@ -77,7 +77,7 @@ pub(crate) fn request(stream: &mut impl Read) -> String {
     while !text.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|length| length == 1) {
         text.push(byte[0]);
     }
-    String::from_utf8(text).unwrap()
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// Answers any request with this text.

@@ -38,10 +38,6 @@ impl Http {
     fn judge_answer(&self, answer: &Answer, seen: &Seen) -> Judgement {
         let asked = self.asked(seen);
         let words = &answer.words;
-        if seen.is_told_to_use_tls(self.errand.url.scheme) {
-            let because = format!("{asked}: expected plain HTTP, the server speaks TLS");
-            return Judgement::from(Verdict::environment(because)).hint(SCHEME_HINT);
-        }
         if !self.statuses.contain(answer.status) {
             let said = shown(&answer.body, 80);
             let said = if said.is_empty() { said } else { format!(": {said}") };
@@ -136,7 +132,7 @@ impl Http {
                 let because = format!("did not answer {asked} within {limit}{within}");
                 Verdict::own_fault(because).into()
             }
-            What::Garbled => Verdict::own_fault(format!("{asked}: {words}")).into(),
+            What::HungUp | What::Garbled => Verdict::own_fault(format!("{asked}: {words}")).into(),
             What::Unreachable | What::Redirects | What::Proxy => {
                 Verdict::environment(format!("{asked}: {words}")).into()
             }

@@ -1,7 +1,7 @@
 //! What was seen of a request and its answer: no judgement, and no secret.
 
 use super::place::Listeners;
-use crate::http::{BodyEnd, Cause, Failure, Fetched, HttpError, Scheme};
+use crate::http::{BodyEnd, Cause, Failure, Fetched, HttpError};
 use crate::settings::secret::redact;
 use crate::text::shown;
 use crate::tls::{Served, TlsError};
@@ -75,6 +75,8 @@ pub(super) enum What {
     Certificate,
     /// It wants to know who we are.
     ClientCertificate,
+    /// It ended the connection without a word.
+    HungUp,
     /// It answered, and that is no answer.
     Garbled,
     /// It sent us round in circles, or nowhere.
@@ -153,8 +155,16 @@ impl Seen {
         })
     }
 
-    /// Whether a server of TLS has told us, in plain HTTP, that it is one.
-    pub(super) fn is_told_to_use_tls(&self, scheme: Scheme) -> bool {
+    /// TLS where it was not expected.
+    pub(super) fn unexpected_tls(address: Option<String>) -> Self {
+        let words = "expected plain HTTP, the server speaks TLS".to_owned();
+        let failure = Some(Trouble { what: What::Scheme, words });
+        Self { address, failure, ..Self::default() }
+    }
+
+    /// Whether what plain HTTP has met may be a server of TLS: it says so, or
+    /// it would not talk to us at all.
+    pub(super) fn may_be_tls(&self) -> bool {
         let said = |answer: &Answer| {
             let body = answer.body.to_ascii_lowercase();
             // Apache, nginx and HAProxy, Go.
@@ -162,8 +172,11 @@ impl Seen {
                 .iter()
                 .any(|words| body.contains(words))
         };
-        scheme == Scheme::Http
-            && self.answer.as_ref().is_some_and(|answer| answer.status == 400 && said(answer))
+        match (&self.answer, &self.failure) {
+            (Some(answer), _) => answer.status == 400 && said(answer),
+            (None, Some(trouble)) => matches!(trouble.what, What::Scheme | What::HungUp),
+            (None, None) => false,
+        }
     }
 }
 
@@ -184,6 +197,7 @@ fn what(cause: &Cause) -> What {
             _ => What::Garbled,
         },
         Cause::Http(HttpError::Silent) => What::Silent,
+        Cause::Http(HttpError::Closed | HttpError::Reset) => What::HungUp,
         Cause::Http(HttpError::Tls) => What::Scheme,
         Cause::Http(HttpError::ClientCertificate) => What::ClientCertificate,
         Cause::Http(_) | Cause::Malformed(_) => What::Garbled,

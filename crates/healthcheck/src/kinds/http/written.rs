@@ -2,7 +2,7 @@
 
 use super::configured::configured;
 use super::place::is_every_address;
-use super::{Ask, Http, Sought, Verify};
+use super::{Ask, Guessed, Http, Sought, Verify};
 use crate::conditions::JsonCondition;
 use crate::definition::{OneOrMany, Var};
 use crate::http::{Errand, Limits, Method, Scheme, Url};
@@ -85,7 +85,7 @@ const MAX_BODY: u32 = 16 << 20;
 impl Http {
     pub(super) fn fill_in(written: &Written, scene: &Scene<'_>) -> Result<Self, Unplanned> {
         let text = |var: &Option<Var<String>>| var.as_ref().map(|var| scene.value(var)).transpose();
-        let Aim { ask, url } = aim(written, scene)?;
+        let Aim { ask, url, guessed } = aim(written, scene)?;
         let mut headers = Vec::new();
         for (name, value) in &written.headers {
             headers.push((name.clone(), scene.secret(value)?));
@@ -129,6 +129,7 @@ impl Http {
                 limits: Limits::default().body(limit),
                 proxy,
             },
+            guessed,
             verify: verify(written, path(&written.ca)?)?,
             identity,
             statuses: written.status.clone().unwrap_or_default(),
@@ -154,6 +155,7 @@ fn verify(written: &Written, ca: Option<PathBuf>) -> Result<Verify, Unplanned> {
 struct Aim {
     ask: Ask,
     url: Url,
+    guessed: Guessed,
 }
 
 fn aim(written: &Written, scene: &Scene<'_>) -> Result<Aim, Unplanned> {
@@ -165,6 +167,7 @@ fn aim(written: &Written, scene: &Scene<'_>) -> Result<Aim, Unplanned> {
         let because = "expected one of `url`, `port`, `vhost`, `uwsgi` and `unix`";
         return Err(Unplanned::Nothing(because.into()));
     }
+    let guessed = if written.tls.is_some() { Guessed::No } else { Guessed::Yes };
     let host = written.host.as_ref().map(|host| scene.value(host)).transpose()?;
     let host = host.filter(|host| !is_every_address(host));
     let asked_for = scene.ports_asked_for();
@@ -176,10 +179,8 @@ fn aim(written: &Written, scene: &Scene<'_>) -> Result<Aim, Unplanned> {
     };
     if let Some(unix) = &written.unix {
         let socket = PathBuf::from(scene.value(unix)?);
-        return Ok(Aim {
-            ask: Ask::Unix(socket),
-            url: local(written, scene, Scheme::Http.port())?,
-        });
+        let url = local(written, scene, Scheme::Http.port())?;
+        return Ok(Aim { ask: Ask::Unix(socket), url, guessed });
     }
     if let Some(var) = &written.url {
         let mut url = parse_url(var, scene)?;
@@ -195,7 +196,7 @@ fn aim(written: &Written, scene: &Scene<'_>) -> Result<Aim, Unplanned> {
             None if is_every_address(&url.host) => Ask::Found(sought(vec![url.port])),
             None => Ask::Url,
         };
-        return Ok(Aim { ask, url });
+        return Ok(Aim { ask, url, guessed: Guessed::No });
     }
     let files = configured(written.vhost.as_slice(), written.uwsgi.as_slice(), scene)?;
     if files.is_none() && !by_port {
@@ -227,7 +228,7 @@ fn aim(written: &Written, scene: &Scene<'_>) -> Result<Aim, Unplanned> {
                 ..sought(vec![port])
             }),
         };
-        return Ok(Aim { ask, url });
+        return Ok(Aim { ask, url, guessed: Guessed::No });
     }
     let mut ports = asked_for.to_vec();
     if ports.is_empty() {
@@ -246,7 +247,7 @@ fn aim(written: &Written, scene: &Scene<'_>) -> Result<Aim, Unplanned> {
         }
         None => Ask::Found(sought(ports)),
     };
-    Ok(Aim { ask, url })
+    Ok(Aim { ask, url, guessed })
 }
 
 /// On this host, at the path that was written.
