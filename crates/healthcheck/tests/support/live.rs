@@ -19,12 +19,14 @@ impl Service {
     /// Starts `name` as user `uid`, to do `task`.
     pub(crate) fn start(name: &str, uid: u32, task: &str) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
+        command.arg0(name).uid(uid);
+        Self::spawn(Self::with_task(command, task))
+    }
+
+    /// A command that ends in this binary, with what makes it do `task`.
+    pub(crate) fn with_task(mut command: Command, task: &str) -> Command {
+        command.args(["task_of_another_process", "--exact", "--nocapture"]).env(TASK, task);
         command
-            .arg0(name)
-            .args(["task_of_another_process", "--exact", "--nocapture"])
-            .env(TASK, task)
-            .uid(uid);
-        Self::spawn(command)
     }
 
     /// Runs a command that says a line when it is ready.

@@ -11,6 +11,7 @@
 )]
 
 pub(crate) mod answer;
+pub(crate) mod container;
 pub(crate) mod live;
 pub(crate) mod scenario;
 pub(crate) mod tables;
