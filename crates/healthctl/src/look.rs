@@ -92,7 +92,15 @@ pub(crate) fn at_container(
         let finding = Finding::new(KIND, Verdict::unknown(because).into(), None);
         return cannot(container, None, asked, finding);
     }
-    through(&from, Some(container), asked)
+    let mut looked = through(&from, Some(container), asked);
+    if container.state == State::Paused
+        && let Some(report) = &mut looked.report
+    {
+        // Its processes look alive, and its sockets are as they were.
+        let because = "it is paused by its engine: nothing in it runs";
+        report.findings.insert(0, Finding::new(KIND, Verdict::environment(because).into(), None));
+    }
+    looked
 }
 
 /// Why a container's process cannot be looked at.
@@ -159,7 +167,13 @@ fn at_rest(container: &Container, asked: &Asked) -> Looked {
     let Some((service, by)) = identity::without_looking(container, asked) else {
         return Looked { service: None, report: None };
     };
-    let finding = Finding::new(KIND, Verdict::own_fault(ending(container)).into(), None);
+    let verdict = match container.state {
+        State::Running | State::Paused => {
+            Verdict::unknown("it runs, and its engine names no process of it")
+        }
+        _ => Verdict::own_fault(ending(container)),
+    };
+    let finding = Finding::new(KIND, verdict.into(), None);
     Looked { service: Some((service.clone(), by)), report: Some(alone(service, asked, finding)) }
 }
 

@@ -215,3 +215,31 @@ fn a_process_number_that_changes_hands_is_not_mistaken_for_the_container() {
     assert_eq!(said.status, 1, "{said:?}");
     assert!(said.out.contains("ended or was started anew while it was looked at"), "{said:?}");
 }
+
+#[test]
+fn a_container_that_its_engine_has_frozen_is_not_healthy() {
+    let paused = format!(
+        r#"{{"Id":"{ID}","State":{{"Status":"paused","Pid":{}}},
+            "Config":{{"Labels":{{"org.openstack.healthcheck.service":"memcached"}}}}}}"#,
+        std::process::id()
+    );
+    let engine = FakeEngine::docker(one(), move |_| Reply::Json(paused.clone()));
+    let said = healthctl(&["check", "db", "--socket", &engine.socket()]);
+    assert_eq!(said.status, 1, "{said:?}");
+    let line = "unhealthy: memcached: container: it is paused by its engine: nothing in it runs";
+    assert!(said.out.contains(&format!("{line} (environment)")), "{said:?}");
+}
+
+#[test]
+fn a_container_without_a_process_is_not_guessed_at() {
+    let label = r#"{"org.openstack.healthcheck.service":"memcached"}"#;
+    let engine = FakeEngine::docker(one(), move |_| {
+        Reply::Json(inspected(label).replace(&NO_PROCESS.to_string(), "0"))
+    });
+    let said = healthctl(&["check", "db", "--socket", &engine.socket()]);
+    assert_eq!(said.status, 1, "{said:?}");
+    assert!(
+        said.out.starts_with("unknown: memcached: container: it runs, and its engine"),
+        "{said:?}"
+    );
+}

@@ -99,6 +99,18 @@ fn a_service_whose_container_has_ended_is_unhealthy() -> Result<()> {
 }
 
 #[test]
+fn a_container_that_its_engine_has_frozen_is_unhealthy() -> Result<()> {
+    let container = healthy(&[])?;
+    ensure!(docker(&["pause", &container.name])?.status.success(), "it cannot be paused");
+    let seen = status(&container)?;
+    ensure!(docker(&["unpause", &container.name])?.status.success(), "it cannot be unpaused");
+    assert_eq!(seen["verdict"], "unhealthy", "{seen}");
+    assert_eq!(seen["blame"], "environment", "{seen}");
+    assert_eq!(status(&container)?["verdict"], "healthy");
+    Ok(())
+}
+
+#[test]
 fn a_wait_ends_when_the_service_recovers() -> Result<()> {
     let container = healthy(&[])?;
     container.signal("STOP")?;
