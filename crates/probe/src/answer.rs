@@ -1,10 +1,10 @@
 //! From a question to the answer: plan, look, say; and what is said where it
 //! does not come to that.
 
-use crate::environment;
 use crate::identity::{IdentityError, ToldBy};
 use crate::output::{self, Format};
 use crate::watch::Watch;
+use crate::{environment, legacy};
 use healthcheck::catalog::CatalogError;
 use healthcheck::definition::Definition;
 use healthcheck::evaluate::{Finding, evaluate as look};
@@ -22,6 +22,8 @@ pub(crate) struct Question {
     pub(crate) definition: Definition,
     pub(crate) request: Request,
     pub(crate) told_by: ToldBy,
+    /// What to write about a request, in curl's way.
+    pub(crate) write_out: Option<String>,
 }
 
 /// Why there is nothing to evaluate.
@@ -57,7 +59,7 @@ pub(crate) fn evaluate(
 }
 
 fn answer(question: &Question, format: Format, from: &Arc<Vantage>, watch: &Watch) -> ExitCode {
-    let Question { definition, request, told_by } = question;
+    let Question { definition, request, told_by, write_out } = question;
     watch.stage(&definition.service, "reading its settings");
     let mut plan = Plan::new(definition, request, from);
     watch.limit(plan.deadline);
@@ -75,7 +77,10 @@ fn answer(question: &Question, format: Format, from: &Arc<Vantage>, watch: &Watc
     if debug {
         output::print_error(&report.evidence());
     }
-    let (text, status) = format.render(&report, from.now(), watch.elapsed());
+    let (mut text, status) = format.render(&report, from.now(), watch.elapsed());
+    if let Some(write_out) = write_out {
+        text.push_str(&legacy::curl::write_out(write_out, &report));
+    }
     if !watch.claim() {
         return wait_for_the_other_answer();
     }

@@ -2,6 +2,7 @@
 //! own script, and what scripts that source `common.sh` call. Each becomes a
 //! definition, and the same engine evaluates it.
 
+pub(crate) mod curl;
 mod filemod;
 mod listen;
 mod port;
@@ -40,7 +41,14 @@ pub type LookUp = Box<dyn FnOnce(&Vantage) -> (String, ExitCode)>;
 /// What a helper was called for.
 pub enum Meant {
     /// To evaluate this definition.
-    Definition(Box<Definition>, Request),
+    Definition {
+        /// What makes it healthy.
+        definition: Box<Definition>,
+        /// Ports, a word, a deadline.
+        request: Request,
+        /// What to write about a request, in curl's way.
+        write_out: Option<String>,
+    },
     /// To evaluate this service of the catalogue.
     Service(&'static str),
     /// To print something that it looks up.
@@ -59,7 +67,7 @@ pub enum HelperError {
 }
 
 /// Every command of the predecessors, by name.
-pub const ALL: [Helper; 10] = [
+pub const ALL: [Helper; 12] = [
     helper(
         "get_config_val",
         "FILE SECTION OPTION [DEFAULT]",
@@ -76,6 +84,7 @@ pub const ALL: [Helper; 10] = [
     helper("healthcheck.sh", "[--OPTION]...", "MariaDB's own: checks mariadb", |_| {
         Ok(Meant::Service("mariadb"))
     }),
+    helper("healthcheck_curl", "[CURL OPTION]... URL", "an HTTP server answers", curl::read),
     helper("healthcheck_filemod", "FILE SECONDS", "a file was changed lately", filemod::read),
     helper("healthcheck_listen", "PROC PORT...", "a process listens on a port", listen::read),
     helper("healthcheck_mariadb", "", "checks mariadb", |_| Ok(Meant::Service("mariadb"))),
@@ -87,6 +96,7 @@ pub const ALL: [Helper; 10] = [
     ),
     helper("healthcheck_rabbitmq", "", "checks rabbitmq", |_| Ok(Meant::Service("rabbitmq"))),
     helper("healthcheck_socket", "PROC PATH", "a process listens on a unix socket", socket::read),
+    helper("http-healthcheck.py", "[OPTION]... URL", "the same as healthcheck_curl", curl::read),
 ];
 
 const fn helper(
@@ -162,6 +172,11 @@ impl Call {
         definition.process = Some(self.program()?);
         self.word(0, "")?.trim().clone_into(&mut definition.service);
         Ok(definition)
+    }
+
+    /// To evaluate a definition.
+    fn meant(definition: Definition, request: Request) -> Meant {
+        Meant::Definition { definition: Box::new(definition), request, write_out: None }
     }
 
     fn definition(&self, text: &str) -> Result<Definition, HelperError> {

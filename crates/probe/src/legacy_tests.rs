@@ -16,7 +16,7 @@ fn call(name: &str, words: &[&str]) -> Result<Meant, String> {
 
 #[test]
 fn a_process_is_a_pattern_and_ports_are_its_rest() {
-    let Ok(Meant::Definition(definition, request)) =
+    let Ok(Meant::Definition { definition, request, .. }) =
         call("healthcheck_port", &["neutron-l3-agent ", "5671", "null", "", "5672"])
     else {
         panic!("expected a definition");

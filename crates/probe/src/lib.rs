@@ -14,11 +14,13 @@ use answer::{Failure, Question, fail, refuse};
 use arguments::{Action, Typed};
 use healthcheck::catalog::{Catalog, FOLDERS};
 use healthcheck::plan::{Plan, Request};
+use healthcheck::verdict::Role;
 use identity::{Names, ToldBy, base_name, identify};
 use legacy::{Helper, HelperError, Meant};
 use output::Format;
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::time::Duration;
 use vantage::Vantage;
 
 /// The whole command, from its arguments to its exit status.
@@ -66,9 +68,16 @@ fn question(typed: &Typed, called: OsString, from: &Vantage) -> Result<Question,
         role: typed.role,
         ports: typed.ports.clone(),
         word: identity.word,
-        deadline: typed.deadline,
+        deadline: typed.deadline.or_else(|| limit_of_environment(typed.role)),
     };
-    Ok(Question { definition: identity.definition, request, told_by: identity.told_by })
+    let (definition, told_by) = (identity.definition, identity.told_by);
+    Ok(Question { definition, request, told_by, write_out: None })
+}
+
+/// Without a role, what the environment allows a request is what it allows a check.
+fn limit_of_environment(role: Role) -> Option<Duration> {
+    environment::CURL_MAX_TIME.value().filter(|_| role == Role::Health)?;
+    legacy::curl::default_limit()
 }
 
 /// What the predecessors' commands do.
@@ -93,10 +102,10 @@ fn help_out(helper: &Helper, arguments: Vec<OsString>) -> ExitCode {
                 question(&typed, OsString::new(), from)
             })
         }
-        Meant::Definition(definition, request) => {
+        Meant::Definition { definition, request, write_out } => {
             let told_by = ToldBy::Name(helper.name.to_owned());
             answer::evaluate(request.role, typed.format, request.deadline, |_| {
-                Ok(Question { definition: *definition, request, told_by })
+                Ok(Question { definition: *definition, request, told_by, write_out })
             })
         }
         Meant::Print(look) => match Vantage::inside() {

@@ -201,3 +201,68 @@ fn names_of_services_are_helpers_too() {
     );
     check(&room, "healthcheck_port --help", 0, "usage: healthcheck_port PROC PORT...");
 }
+
+#[test]
+fn an_http_server_answers_by_curl_s_options() {
+    let room = room();
+    let server = |status: &str, ask: &str| {
+        format!("until start api http 127.0.0.1:$((port += 1)) '{status}'; do :; done; {ask}")
+    };
+    let url = "http://127.0.0.1:$port/healthcheck";
+    let answer = ask(&room, &server("200 OK", &format!("healthcheck_curl {url}")));
+    assert_eq!(answer.status, Some(0), "{answer:?}");
+    assert!(answer.first().starts_with("healthy: 127.0.0.1:"), "{answer:?}");
+    let written = answer.out.lines().last().unwrap_or_default();
+    assert!(written.starts_with("200 127.0.0.1:") && written.ends_with(" seconds"), "{answer:?}");
+
+    let healthy =
+        |arguments: &str| check(&room, &server("204 No Content", arguments), 0, "healthy: ");
+    healthy("healthcheck_curl 127.0.0.1:$port");
+    healthy(
+        "healthcheck_curl -g -k -q -s -S --fail -o /dev/null --max-time 5 --user-agent x -w '' http://127.0.0.1:$port/",
+    );
+    healthy("healthcheck_curl -u user:hidden 127.0.0.1:$port/healthcheck");
+    healthy("healthcheck_curl --resolve api.example:$port:127.0.0.1 http://api.example:$port/");
+    healthy("healthcheck_curl -H 'X-Token: hidden' -Lm5 'http://127.0.0.1:'$port'/{a}'");
+    healthy(
+        "http-healthcheck.py --max-time 5 --write-out x http://127.0.0.1:$port/"
+            .replace("http-healthcheck.py", "/openstack/healthcheck http-healthcheck.py")
+            .as_str(),
+    );
+
+    // What http-healthcheck.py called healthy.
+    let broken = "HEALTHCHECK_CURL_PY=1 healthcheck_curl http://127.0.0.1:$port/";
+    check(&room, &server("500 Internal Server Error", broken), 1, "500 Internal Server Error");
+    check(&room, &server("404 Not Found", &format!("healthcheck_curl {url}")), 1, "404 Not Found");
+    check(&room, "healthcheck_curl http://127.0.0.1:1/", 1, "unhealthy: 127.0.0.1:1: http: ");
+    let proxied = "http_proxy=http://127.0.0.1:1 healthcheck_curl http://127.0.0.1:$port/";
+    check(&room, &server("200 OK", proxied), 0, "healthy: ");
+    check(
+        &room,
+        &server("200 OK", &format!("HEALTHCHECK_USE_PROXY=1 {proxied}")),
+        1,
+        "unhealthy: ",
+    );
+    let bypass = "no_proxy=127.0.0.1 HEALTHCHECK_USE_PROXY=1";
+    check(&room, &server("200 OK", &format!("{bypass} {proxied}")), 0, "healthy: ");
+
+    for (arguments, first) in [
+        ("", "error: healthcheck_curl: expected a URL, found nothing"),
+        ("--data x http://a/", "expected options of curl that a check can have, found \"--data\""),
+        ("-Z http://a/", "found \"-Z\""),
+        ("http://a/ http://b/", "expected one URL"),
+        ("-m soon http://a/", "expected seconds, found \"soon\""),
+    ] {
+        check(&room, &format!("healthcheck_curl {arguments}"), 1, first);
+    }
+}
+
+#[test]
+fn a_server_that_never_answers_is_given_up_in_time() {
+    let room = room();
+    // It accepts, and says nothing.
+    let silent = "healthcheck_curl -m 0.5 http://127.0.0.1:$port/";
+    check(&room, silent, 1, "unhealthy: 127.0.0.1:");
+    let by_environment = "HEALTHCHECK_CURL_MAX_TIME=0.5 healthcheck_curl http://127.0.0.1:$port/";
+    check(&room, by_environment, 1, "unhealthy: 127.0.0.1:");
+}

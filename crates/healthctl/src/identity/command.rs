@@ -98,7 +98,7 @@ impl CommandLine {
     fn helped(&self, helper: &Helper) -> Result<Identified, Unidentified> {
         let by = By::Command;
         match helper.call(self.arguments.iter().map(OsString::from).collect())? {
-            Meant::Definition(definition, request) => {
+            Meant::Definition { definition, request, .. } => {
                 Ok(Identified { definition: *definition, request, by })
             }
             Meant::Service(service) => super::named(&Catalog::embedded(), service.to_owned(), by),

@@ -25,5 +25,5 @@ pub(super) fn read(call: &Call) -> Result<Meant, HelperError> {
     let seconds: u32 = limit.trim().parse().map_err(|_| call.expected(expected, Some(limit)))?;
     let definition = call.definition(&TEXT.replace("LIMIT", &seconds.to_string()))?;
     let request = Request { word: Some(file), ..Request::default() };
-    Ok(Meant::Definition(Box::new(definition), request))
+    Ok(Call::meant(definition, request))
 }

@@ -17,5 +17,5 @@ port = []
 pub(super) fn read(call: &Call) -> Result<Meant, HelperError> {
     let definition = call.about_program(TEXT)?;
     let request = Request { ports: call.ports()?, ..Request::default() };
-    Ok(Meant::Definition(Box::new(definition), request))
+    Ok(Call::meant(definition, request))
 }

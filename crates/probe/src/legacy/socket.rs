@@ -25,5 +25,5 @@ pub(super) fn read(call: &Call) -> Result<Meant, HelperError> {
     };
     let definition = call.about_program(&text)?;
     let request = Request { word: Some(word.to_owned()), ..Request::default() };
-    Ok(Meant::Definition(Box::new(definition), request))
+    Ok(Call::meant(definition, request))
 }
