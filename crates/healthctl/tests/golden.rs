@@ -61,7 +61,6 @@ fn every_mistake_of_a_definition_with_its_place() {
     assert_eq!(said.status, 1);
     let file = file.display();
     for line in [
-        format!("error: {file}:1:1: expected at least one [[check]], or `like`, found neither"),
         format!("error: {file}:2:1: proces: unknown key"),
         "  2 | proces = \"example\"".to_owned(),
         "    | ^^^^^^".to_owned(),
