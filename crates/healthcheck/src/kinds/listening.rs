@@ -92,7 +92,11 @@ protocol = \"tcp\"               # or \"udp\"
         let mut ports = scene.ports_asked_for().to_vec();
         if ports.is_empty() {
             for port in written.port.as_slice() {
-                ports.push(scene.value(port)?);
+                let port = scene.value(port)?;
+                // A setting may say what the definition says beside it.
+                if !ports.contains(&port) {
+                    ports.push(port);
+                }
             }
         }
         if ports.is_empty() {
