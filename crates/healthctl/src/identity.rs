@@ -137,7 +137,7 @@ pub(crate) fn find(
     let name = container.and_then(|container| names::service(&container.name, &catalog));
     let name = name.map(str::to_owned);
     if let Some(command) = CommandLine::of(container, from) {
-        return match command.identify(from) {
+        return match command.identify(container, from) {
             Ok(identified) if identified.by == By::Processes || command.is_helper() => {
                 Ok(Some(prefer_name(identified, name, &catalog, from)))
             }

@@ -32,6 +32,7 @@ impl Fixture {
             exit_status: 0,
             out_of_memory: false,
             labels: BTreeMap::new(),
+            environment: BTreeMap::new(),
             test: Vec::new(),
         };
         Self { folder, container }
@@ -177,6 +178,18 @@ fn the_ports_the_engine_gives_its_check_are_the_ports_that_are_looked_at() {
     let from = Vantage::at(fixture.folder.path()).unwrap();
     let found = find(&from, Some(&fixture.container), &Asked::default()).unwrap().unwrap();
     assert_eq!(found.request.ports, [Port::new(5673).unwrap()]);
+}
+
+#[test]
+fn the_containers_own_folder_of_scripts_is_heeded() {
+    let mut fixture = Fixture::new("c1").file("/openstack/healthcheck", "").checked_by(&[
+        "CMD",
+        "/openstack/healthcheck",
+        "/opt/checks/heat-engine",
+    ]);
+    let variable = ("HEALTHCHECK_SCRIPTS".to_owned(), "/opt/checks".to_owned());
+    fixture.container.environment.extend([variable]);
+    check(&fixture, "heat-engine command");
 }
 
 #[test]

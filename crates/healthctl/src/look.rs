@@ -8,6 +8,7 @@ use healthcheck::maintenance::{self, Maintenance};
 use healthcheck::plan::{DEADLINE, Plan, Request};
 use healthcheck::report::Report;
 use healthcheck::verdict::{Role, Verdict};
+use probe::environment;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -127,7 +128,10 @@ fn through(from: &Arc<Vantage>, container: Option<&Container>, asked: &Asked) ->
     match identity::find(from, container, asked) {
         Ok(Some(identified)) => {
             let (service, by) = (identified.definition.service.clone(), identified.by);
-            let report = report(&identified, from, asked);
+            let maintenance = container
+                .and_then(|container| container.environment.get(environment::MAINTENANCE.name))
+                .map_or(maintenance::FILE, String::as_str);
+            let report = report(&identified, Path::new(maintenance), from, asked);
             Looked { service: Some((service, by)), report: Some(report) }
         }
         Ok(None) => Looked { service: None, report: None },
@@ -142,7 +146,12 @@ fn through(from: &Arc<Vantage>, container: Option<&Container>, asked: &Asked) ->
     }
 }
 
-fn report(identified: &Identified, from: &Arc<Vantage>, asked: &Asked) -> Report {
+fn report(
+    identified: &Identified,
+    maintenance: &Path,
+    from: &Arc<Vantage>,
+    asked: &Asked,
+) -> Report {
     let Definition { service, file, checks, .. } = &identified.definition;
     if checks.len() > MAX_CHECKS {
         let found = checks.len();
@@ -152,7 +161,7 @@ fn report(identified: &Identified, from: &Arc<Vantage>, asked: &Asked) -> Report
     }
     let plan = plan(identified, from, asked);
     let findings = evaluate(&plan, from);
-    let maintenance = Maintenance::look(Path::new(maintenance::FILE), from);
+    let maintenance = Maintenance::look(maintenance, from);
     Report { service: plan.service, role: plan.role, findings, maintenance }
 }
 

@@ -159,6 +159,7 @@ fn row_without(task: &Task, asked: &Asked, because: String) -> Row {
         exit_status: 0,
         out_of_memory: false,
         labels: BTreeMap::new(),
+        environment: BTreeMap::new(),
         test: Vec::new(),
     };
     Row { container, looked }

@@ -33,6 +33,7 @@ fn container(name: &str, state: State, health: Health) -> Container {
         exit_status: if running { 0 } else { 137 },
         out_of_memory: false,
         labels: BTreeMap::new(),
+        environment: BTreeMap::new(),
         test: Vec::new(),
         state,
         health,

@@ -111,6 +111,18 @@ fn a_container_that_its_engine_has_frozen_is_unhealthy() -> Result<()> {
 }
 
 #[test]
+fn the_container_s_own_place_for_maintenance_is_heeded() -> Result<()> {
+    let container = healthy(&["--env", "HEALTHCHECK_MAINTENANCE=/tmp/maintenance"])?;
+    assert_eq!(container.outside(&["--role", "ready"])?.status, 0);
+    container.exec(&[], &["touch", "/tmp/maintenance"])?;
+    let answer = container.outside(&["--role", "ready"])?;
+    assert_eq!(answer.status, 1, "{}", answer.output);
+    assert!(answer.output.contains("in maintenance"), "{}", answer.output);
+    assert_eq!(container.outside(&[])?.status, 0);
+    Ok(())
+}
+
+#[test]
 fn a_wait_ends_when_the_service_recovers() -> Result<()> {
     let container = healthy(&[])?;
     container.signal("STOP")?;

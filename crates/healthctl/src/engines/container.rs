@@ -74,6 +74,8 @@ pub struct Container {
     pub out_of_memory: bool,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
+    /// Of its environment, what a check in it would heed: `PATH` and `HEALTHCHECK_*`.
+    pub environment: BTreeMap<String, String>,
     /// The command the engine checks it by: `["CMD", "/openstack/healthcheck"]`.
     pub test: Vec<String>,
 }

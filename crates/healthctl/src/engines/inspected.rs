@@ -47,6 +47,8 @@ struct InspectedHealth {
 struct InspectedConfig {
     #[serde(default, deserialize_with = "null_is_empty")]
     labels: BTreeMap<String, String>,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    env: Vec<String>,
     #[serde(default)]
     healthcheck: Option<Healthcheck>,
 }
@@ -85,9 +87,21 @@ impl Inspected {
             exit_status: state.exit_code,
             out_of_memory: state.out_of_memory,
             labels: config.labels,
+            environment: environment(&config.env),
             test: config.healthcheck.map(|healthcheck| healthcheck.test).unwrap_or_default(),
         }
     }
+}
+
+/// What a check heeds. The rest may be secret and is not kept.
+fn environment(env: &[String]) -> BTreeMap<String, String> {
+    let variables = env.iter().filter_map(|variable| variable.split_once('='));
+    variables
+        .filter(|(name, value)| {
+            (*name == "PATH" || name.starts_with("HEALTHCHECK")) && !value.is_empty()
+        })
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
 }
 
 fn health(health: Option<&InspectedHealth>) -> Health {

@@ -74,15 +74,23 @@ impl CommandLine {
     }
 
     /// What it would find out inside.
-    pub(super) fn identify(&self, from: &Vantage) -> Result<Identified, Unidentified> {
+    pub(super) fn identify(
+        &self,
+        container: Option<&Container>,
+        from: &Vantage,
+    ) -> Result<Identified, Unidentified> {
         if let Some(helper) = helper(&self.called) {
             return self.helped(helper);
         }
         let typed = self.typed()?;
-        let path = Some(OsString::from(PATH));
-        let names = Names::new(&self.called, path);
+        let variable = |name: &str| container?.environment.get(name).map(String::as_str);
+        let scripts = variable(environment::SCRIPTS.name)
+            .or_else(|| variable(environment::SCRIPTS_ALIAS.name))
+            .unwrap_or(environment::SCRIPTS.default);
+        let path = OsString::from(variable("PATH").unwrap_or(PATH));
+        let names = Names::new(&self.called, Some(path));
         let Identity { definition, word, told_by } =
-            identity::identify(&typed, &names, Path::new(environment::SCRIPTS.default), from)?;
+            identity::identify(&typed, &names, Path::new(scripts), from)?;
         let by = match told_by {
             ToldBy::File(_) => By::Definition,
             ToldBy::Name(_) => By::Link,
