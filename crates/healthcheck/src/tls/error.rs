@@ -108,6 +108,8 @@ impl<S> Opening<S> {
             _ if self.first.first().is_some_and(|byte| !(20..=23).contains(byte)) => {
                 self.something_else()
             }
+            rustls::Error::PeerMisbehaved(how) => TlsError::Other(words(&format!("{how:?}"))),
+            rustls::Error::InvalidMessage(how) => TlsError::Other(words(&format!("{how:?}"))),
             other => TlsError::Other(shown(&other.to_string(), 120)),
         }
     }

@@ -258,6 +258,44 @@ const CASES: &[Case] = &[
         "unhealthy (self): GET / on AT: did not complete the TLS handshake: the connection was closed",
     ),
     (
+        "a TLS record without end",
+        |stream| {
+            let _ = stream.read(&mut [0; 4096]);
+            say(stream, &[0x16, 3, 3, 0x40, 0]);
+            drip(stream, &[2]);
+        },
+        SHORT,
+        "tls = true",
+        "unhealthy (self): did not answer GET / on AT within 0.5 s (TLS handshake)",
+    ),
+    (
+        "a TLS handshake message without end",
+        |stream| {
+            let _ = stream.read(&mut [0; 4096]);
+            // A ServerHello of 16 MiB, in records of 16 KiB.
+            let mut record = vec![0x16, 3, 3, 0x40, 0];
+            record.resize(5 + (16 << 10), 0xff);
+            let mut first = record.clone();
+            first[5] = 2;
+            say(stream, &first);
+            while say(stream, &record) {}
+        },
+        LONG,
+        "tls = true",
+        "unhealthy (self): GET / on AT: TLS: handshake payload too large",
+    ),
+    (
+        "TLS alerts without end",
+        |stream| {
+            let _ = stream.read(&mut [0; 4096]);
+            // A warning, which may be passed over: that is all there ever is.
+            while say(stream, &[0x15, 3, 3, 0, 2, 1, 90].repeat(1000)) {}
+        },
+        LONG,
+        "tls = true",
+        "unhealthy (self): GET / on AT: TLS: too many warning alerts received",
+    ),
+    (
         "a TLS alert where plain HTTP is expected",
         |stream| {
             let _ = stream.read(&mut [0; 4096]);

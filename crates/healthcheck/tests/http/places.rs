@@ -105,6 +105,18 @@ fn a_url_is_asked_where_it_leads() {
 }
 
 #[test]
+fn a_name_that_leads_nowhere_is_no_fault_of_the_service() {
+    // A label longer than any name's (RFC 1035) is asked of nobody.
+    let name = "x".repeat(64);
+    let told = verdict(&format!("url = \"http://{name}:1/a?b\""), LONG);
+    let expected = format!("unhealthy (environment): GET http://{name}:1/a?…: cannot resolve ");
+    assert!(told.starts_with(&expected), "{told}");
+    let told = verdict(&format!("port = 1\nhost = \"{name}\""), LONG);
+    let expected = format!("unhealthy (environment): GET http://{name}:1/: cannot resolve ");
+    assert!(told.starts_with(&expected), "{told}");
+}
+
+#[test]
 fn what_cannot_be_planned_says_why() {
     let cases = [
         ("path = \"/\"", "unknown: expected one of `url`, `port`, `vhost`, `uwsgi` and `unix`"),
