@@ -59,11 +59,14 @@ fn run(measured: &Measured) -> Result<(Duration, u64)> {
         .with_context(|| format!("cannot run {program}"))?;
     let ended = child.wait4().with_context(|| format!("cannot wait for {program}"))?;
     if !ended.status.success() {
+        // Once more, for what it says.
+        let said = Command::new(program).args(arguments).stdin(Stdio::null()).output()?;
         bail!(
-            "{}: `{}` ended with {}, so it measures nothing",
+            "{}: `{}` ended with {}, so it measures nothing: {}",
             measured.name,
             measured.command.join(" "),
-            ended.status
+            ended.status,
+            String::from_utf8_lossy(&said.stdout)
         );
     }
     // The library gives bytes where the kernel counts kilobytes.

@@ -33,7 +33,10 @@ pub(super) fn play(part: Part) -> Result<()> {
             ready();
             let mut connections = Vec::new();
             for connection in listener.incoming() {
-                connections.push(connection?);
+                let mut connection = connection?;
+                // One that never said a word would be taken for frozen.
+                connection.write_all(b"welcome")?;
+                connections.push(connection);
             }
         }
         Part::Service => {

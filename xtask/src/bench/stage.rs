@@ -78,11 +78,11 @@ pub(super) fn perform(stage: Stage, places: &Places, rounds: usize) -> Result<()
         format!("[DEFAULT]\ntransport_url = rabbit://guest:guest@127.0.0.1:{BUS}/\n"),
     )?;
     let config = config.display().to_string();
-    let mut players = vec![start(Part::Broker, "beam.smp", &[])?];
-    players.push(start(Part::Service, "nova-compute", &["--config-file", &config])?);
+    let mut players = vec![start(Part::Broker, &folder, "beam.smp", &[])?];
+    players.push(start(Part::Service, &folder, "nova-compute", &["--config-file", &config])?);
     if stage == Stage::Crowd {
         for _ in 0..50_000_usize.div_ceil(SOCKETS_PER_HOLDER) {
-            players.push(start(Part::Holder, "neighbour", &[])?);
+            players.push(start(Part::Holder, &folder, "neighbour", &[])?);
         }
     }
     let helpers = link_helpers(&folder, &places.probe)?;
@@ -96,10 +96,15 @@ pub(super) fn perform(stage: Stage, places: &Places, rounds: usize) -> Result<()
     Ok(())
 }
 
-/// Ourselves, in a part and under another name, once it is ready.
-fn start(part: Part, name: &str, arguments: &[&str]) -> Result<Child> {
+/// Ourselves, in a part and under another name, once it is ready. The kernel's
+/// name for it counts too: that is what the predecessors grep for.
+fn start(part: Part, folder: &Path, name: &str, arguments: &[&str]) -> Result<Child> {
+    let link = folder.join(name);
+    if !link.exists() {
+        std::os::unix::fs::symlink(std::env::current_exe()?, &link)?;
+    }
     let part = format!("{part:?}").to_lowercase();
-    let mut child = Command::new(std::env::current_exe()?)
+    let mut child = Command::new(link)
         .arg0(name)
         .args(["bench", "--play", &part, "--"])
         .args(arguments)
