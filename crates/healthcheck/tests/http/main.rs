@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be set up has failed")]
 
 mod answers;
+mod elsewhere;
 mod encrypted;
 mod hostile;
 mod places;
