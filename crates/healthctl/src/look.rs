@@ -110,7 +110,7 @@ fn unseen(pid: Pid, blind: Blind) -> Finding {
         return Finding::blind(KIND, blind);
     }
     let because = format!("its process {pid} is not on this host");
-    let hint = "it has just ended, or the engine runs its containers in a virtual machine";
+    let hint = "it has just ended, or the engine is on another machine or in another pid namespace than we";
     let finding = Finding::new(KIND, Verdict::unknown(because).into(), None);
     Finding { hint: Some(hint.to_owned()), ..finding }
 }

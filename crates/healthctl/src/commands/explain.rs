@@ -9,7 +9,7 @@ use crate::terminal;
 use anyhow::{Result, anyhow};
 use healthcheck::catalog::Catalog;
 use healthcheck::definition::Definition;
-use healthcheck::settings::Source;
+use healthcheck::settings::{Source, secret};
 use healthcheck::verdict::Exit;
 use vantage::Vantage;
 
@@ -99,8 +99,10 @@ fn described(definition: &Definition) -> String {
         text.push_str("\nsettings, each from the first of its sources that has it\n");
     }
     for (name, sources) in &definition.settings {
-        let sources: Vec<String> =
-            sources.iter().map(|source| origin(source, definition.project.as_deref())).collect();
+        let sources: Vec<String> = sources
+            .iter()
+            .map(|source| origin(name, source, definition.project.as_deref()))
+            .collect();
         text.push_str(&format!("  {name:14} {}\n", sources.join("; ")));
     }
     if !definition.lacks.is_empty() {
@@ -113,7 +115,7 @@ fn described(definition: &Definition) -> String {
 }
 
 /// Where a value would be looked for.
-fn origin(source: &Source, project: Option<&str>) -> String {
+fn origin(name: &str, source: &Source, project: Option<&str>) -> String {
     let either = |names: &[String]| healthcheck::text::either(names);
     match source {
         Source::Oslo(options) => {
@@ -132,6 +134,7 @@ fn origin(source: &Source, project: Option<&str>) -> String {
             format!("{} in the environment", either(&names.clone().into_vec()))
         }
         Source::Word(_) => "the word given".to_owned(),
-        Source::Default(value) => format!("default {value}"),
+        Source::Default(_) if secret::is_secret_name(name) => "default ***".to_owned(),
+        Source::Default(value) => format!("default {}", secret::redact(&value.to_string())),
     }
 }
