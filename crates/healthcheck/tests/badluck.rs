@@ -208,7 +208,8 @@ fn another_user_s_process_is_seen_by_a_weaker_proof_without_cap_sys_ptrace() {
     if !is_root("a process of another user") {
         return;
     }
-    let service = Service::start("fake-service", 65534, "listen");
+    let own = std::env::current_exe().unwrap();
+    let service = Service::start(&own, "fake-service", 65534, "listen");
     let port = &service.said;
     let definition = format!(
         "service = \"x\"\nprocess = \"fake-service\"\n[[check]]\nkind = \"process\"\n[[check]]\nkind = \"listening\"\nport = {port}\n"

@@ -52,6 +52,18 @@ const CASES: &[(&str, &str, &str)] = &[
     ("listener", "kind = 'listening'\nport = '{sparse}'", "unknown"),
 ];
 
+/// What runs in the container, and what each does.
+const SERVICES: &[&str] = &[
+    "good-broker speak:5672",
+    "rude-broker hang-up:5673",
+    "listener listen:8080",
+    "connected connect:5672",
+    "hung-up-on connect:5673",
+    "stopped idle stopped",
+    "lonely idle",
+    "unix unix",
+];
+
 const SETTINGS: &str = "
 [settings]
 url = { file = { path = 'DIR/bus.conf', format = 'ini', option = 'DEFAULT.url' } }
@@ -107,7 +119,7 @@ fn a_living_container_looks_the_same_from_inside_and_from_outside() {
     if !is_root("a container") {
         return;
     }
-    let container = Container::start();
+    let container = Container::start(SERVICES);
     let pid = container.pid();
     let outside = look(|| Vantage::outside(pid).unwrap(), container.folder());
     let inside: Vec<[String; 2]> = serde_json::from_str(&container.exec("look")).unwrap();
@@ -128,7 +140,7 @@ fn a_command_is_run_inside_and_refused_outside() {
     if !is_root("a container") {
         return;
     }
-    let container = Container::start();
+    let container = Container::start(SERVICES);
     let from = Arc::new(Vantage::outside(container.pid()).unwrap());
     let mut catalog = Catalog::embedded();
     let text = "service = 'case'\n[[check]]\nkind = 'command'\nrun = ['true']\n";

@@ -17,6 +17,9 @@ use vantage::Pid;
 /// Where its own files are; the host has others in that place.
 const FOLDER: &str = "HEALTHCHECK_TEST_FOLDER";
 
+/// What runs in it, each as `NAME TASK`, with ` stopped` behind one that is.
+const SERVICES: &str = "HEALTHCHECK_TEST_SERVICES";
+
 /// A running container.
 pub(crate) struct Container {
     folder: TempDir,
@@ -24,8 +27,9 @@ pub(crate) struct Container {
 }
 
 impl Container {
-    /// Starts one; its first process does the task `container`.
-    pub(crate) fn start() -> Self {
+    /// Starts one with these services, each as `NAME TASK` or `NAME TASK stopped`.
+    pub(crate) fn start<S: AsRef<str>>(services: &[S]) -> Self {
+        let services: Vec<&str> = services.iter().map(AsRef::as_ref).collect();
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("root")).unwrap();
         std::fs::write(folder.path().join("own"), "the host's\n").unwrap();
@@ -36,7 +40,8 @@ impl Container {
             .args(["--mount", "--pid", "--fork", "--kill-child", "--net", "sh", "-ec", script])
             .arg(folder.path())
             .arg(std::env::current_exe().unwrap())
-            .env(FOLDER, folder.path());
+            .env(FOLDER, folder.path())
+            .env(SERVICES, services.join(";"));
         let first = Service::spawn(Service::with_task(command, "container"));
         Self { folder, first }
     }
@@ -56,13 +61,37 @@ impl Container {
 
     /// What a process that is started in it says of `task`, as an engine's exec does.
     pub(crate) fn exec(&self, task: &str) -> String {
+        let mut command = self.enter();
+        command.arg(std::env::current_exe().unwrap()).env(FOLDER, self.folder());
+        Service::spawn(Service::with_task(command, task)).said.clone()
+    }
+
+    /// Runs a command in it: its exit status and what it said.
+    pub(crate) fn run(&self, words: &[String]) -> (i32, String) {
+        let output = self.enter().args(words).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.code().unwrap(), said)
+    }
+
+    /// A link in it to a program of the host's.
+    pub(crate) fn link(&self, name: &str, program: &str) -> PathBuf {
+        let link = self.folder().join("bin").join(name);
+        self.run(
+            &["ln", "-sf", program]
+                .map(str::to_owned)
+                .into_iter()
+                .chain([link.display().to_string()])
+                .collect::<Vec<_>>(),
+        );
+        link
+    }
+
+    fn enter(&self) -> Command {
         let mut command = Command::new("nsenter");
         command
             .args(["--mount", "--pid", "--net", "--root", "--wd", "--target"])
-            .arg(self.pid().to_string())
-            .arg(std::env::current_exe().unwrap())
-            .env(FOLDER, self.folder());
-        Service::spawn(Service::with_task(command, task)).said.clone()
+            .arg(self.pid().to_string());
+        command
     }
 }
 
@@ -88,6 +117,7 @@ pub(crate) fn act(task: &str) {
             let _ = stream.read(&mut [0; 4]).unwrap();
             ready("");
         }
+        ("answer", place) => answer(place),
         ("unix", _) => {
             let folder = own_folder();
             let _path = UnixListener::bind(folder.join("socket")).unwrap();
@@ -115,6 +145,21 @@ fn serve(port: &str, speaks: bool) {
     ready("");
 }
 
+/// An HTTP server: `PORT:STATUS`.
+fn answer(place: &str) {
+    let (port, status) = place.split_once(':').unwrap();
+    let listener = TcpListener::bind(("127.0.0.1", port.parse().unwrap())).unwrap();
+    let reply = format!("HTTP/1.1 {status} So\r\nContent-Length: 2\r\nConnection: close\r\n\r\nOK");
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            let _ = client.read(&mut [0; 4096]);
+            let _ = client.write_all(reply.as_bytes());
+        }
+    });
+    ready("");
+}
+
 fn be_first() {
     set_loopback_up();
     let folder = own_folder();
@@ -128,19 +173,18 @@ fn be_first() {
         .unwrap();
     // What was bound here once and is no more.
     drop(UnixListener::bind(file("left-behind")).unwrap());
+    let programs = file("bin");
+    std::fs::create_dir(&programs).unwrap();
     let mut services = Vec::new();
-    for (name, task) in [
-        ("good-broker", "speak:5672"),
-        ("rude-broker", "hang-up:5673"),
-        ("listener", "listen:8080"),
-        ("connected", "connect:5672"),
-        ("hung-up-on", "connect:5673"),
-        ("stopped", "idle"),
-        ("lonely", "idle"),
-        ("unix", "unix"),
-    ] {
-        services.push(Service::start(name, 0, task));
-        if name == "stopped" {
+    let wanted = std::env::var(SERVICES).unwrap();
+    for line in wanted.split(';').filter(|line| !line.is_empty()) {
+        let mut words = line.split(' ');
+        let (name, task) = (words.next().unwrap(), words.next().unwrap());
+        // By a link of that name, for the kernel's short name is the file's.
+        let program = programs.join(name);
+        let _ = std::os::unix::fs::symlink(std::env::current_exe().unwrap(), &program);
+        services.push(Service::start(&program, name, 0, task));
+        if words.next() == Some("stopped") {
             let pid = services.last().unwrap().pid();
             let pid = rustix::process::Pid::from_raw(pid as i32).unwrap();
             kill_process(pid, Signal::STOP).unwrap();

@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// What tells the binary that it is such a process, and which.
@@ -16,9 +17,9 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Starts `name` as user `uid`, to do `task`.
-    pub(crate) fn start(name: &str, uid: u32, task: &str) -> Self {
-        let mut command = Command::new(std::env::current_exe().unwrap());
+    /// Starts this binary, or a link to it, as `name` and user `uid`, to do `task`.
+    pub(crate) fn start(program: &Path, name: &str, uid: u32, task: &str) -> Self {
+        let mut command = Command::new(program);
         command.arg0(name).uid(uid);
         Self::spawn(Self::with_task(command, task))
     }
