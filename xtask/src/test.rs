@@ -9,7 +9,7 @@ use crate::engine::{Afterwards, Engine};
 use crate::images::Image;
 use crate::program::Program;
 use crate::session::Session;
-use crate::{base_image, generate, images, policy, probe, tidy};
+use crate::{base_image, generate, images, machine, peers, policy, probe, tidy};
 
 const STEP_LIMIT: Duration = Duration::from_secs(25 * 60);
 /// The package whose tests need a container engine, and so the environment prepared here.
@@ -46,6 +46,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     step("dependency policy", policy::check(&session))?;
     let tests = ["test", "--locked", "--workspace", "--exclude", CONTAINER_TESTS, "--no-fail-fast"];
     step("tests", cargo(&session, &tests))?;
+    step("compliance", compliance(&session))?;
     if !args.no_containers {
         step("container tests", container_tests(&session))?;
     }
@@ -63,6 +64,27 @@ fn cargo(session: &Session, args: &[&str]) -> Result<()> {
 fn program(session: &Session) -> Program {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     Program::new(cargo).within(session.root()).limit(STEP_LIMIT)
+}
+
+/// What the predecessors' scripts call, by Debian's names.
+const PEERS_NEED: [&str; 6] = ["bash", "curl", "gawk", "iproute2", "lsof", "procps"];
+
+/// Runs the predecessors' scripts and ours in the same containers.
+fn compliance(session: &Session) -> Result<()> {
+    session.progress.heading("compliance");
+    if !machine::is_root() {
+        session.progress.say("SKIPPED: compliance: its containers take root");
+        return Ok(());
+    }
+    machine::install(session, &PEERS_NEED)?;
+    let peers = peers::fetch(session)?;
+    let probe = probe::build_probe(session)?;
+    program(session)
+        .env("HEALTHCHECK_PROBE", &probe.path)
+        .env("HEALTHCHECK_PEER_TRIPLEO", &peers.tripleo)
+        .env("HEALTHCHECK_PEER_KOLLA", &peers.kolla)
+        .args(["test", "--locked", "--package", "healthcheck", "--test", "compliance"])
+        .in_the_open(&session.interrupt)
 }
 
 /// Brings up an engine and what the container tests start on it, then runs them with the places of
