@@ -94,6 +94,12 @@ fn described(definition: &Definition) -> String {
     for check in &definition.checks {
         let about = healthcheck::kinds::find(check.kind).map_or("", |kind| kind.about);
         text.push_str(&format!("  {:14}{about}\n", check.name));
+        if let Some(when) = &check.when {
+            text.push_str(&format!("  {:14}  only while {}\n", "", when));
+        }
+        for unless in &check.unless {
+            text.push_str(&format!("  {:14}  not while {unless}\n", ""));
+        }
     }
     if !definition.settings.is_empty() {
         text.push_str("\nsettings, each from the first of its sources that has it\n");
