@@ -122,6 +122,52 @@ fn the_container_s_own_place_for_maintenance_is_heeded() -> Result<()> {
     Ok(())
 }
 
+/// A container that makes itself look like `script` says, and then sleeps.
+fn hostile(script: &str) -> Result<Container> {
+    let script = format!("mkdir -p /openstack; {script}; echo ready; exec sleep 600");
+    let base = from_xtask("HEALTHCHECK_IMAGE_BASE")?;
+    Container::run(&[], &base, &["sh", "-c", &script])?.ready()
+}
+
+#[test]
+fn a_container_cannot_stall_the_host_with_a_fifo() -> Result<()> {
+    let seen =
+        status(&hostile("mkfifo /openstack/healthcheck.toml; touch /openstack/healthcheck")?)?;
+    assert_eq!(seen["verdict"], "unknown", "{seen}");
+    let because = seen["because"].as_str().unwrap_or_default();
+    assert!(because.contains("expected a file, found a FIFO"), "{seen}");
+    Ok(())
+}
+
+#[test]
+fn a_container_cannot_read_the_host_by_a_link() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("secret.toml");
+    let definition = "service = \"of-the-host\"\nprocess = \"x\"\n[[check]]\nkind = \"process\"\n";
+    std::fs::write(&file, definition)?;
+    let link = format!("ln -s {} /openstack/healthcheck.toml", file.display());
+    let up = format!("mkdir -p /a/b; ln -s ../../../../../../{} /a/b/up", file.display());
+    let container = hostile(&format!("{link}; {up}; ln -s /a/b /openstack/healthcheck.d"))?;
+    let seen = status(&container)?;
+    assert_eq!(seen["service"], Value::Null, "{seen}");
+    assert!(!seen.to_string().contains("of-the-host"), "{seen}");
+    Ok(())
+}
+
+#[test]
+fn a_container_cannot_write_to_a_terminal_by_its_processes_names() -> Result<()> {
+    let name = "exec -a \"$(printf 'memcached\\033[2J')\" sleep 600";
+    let base = from_xtask("HEALTHCHECK_IMAGE_BASE")?;
+    let script = format!("mkdir /openstack; touch /openstack/healthcheck; echo ready; {name}");
+    let container = Container::run(&[], &base, &["bash", "-c", &script])?.ready()?;
+    let shown = ask(&["status", "--engine", "docker"])?;
+    let table = text(&shown.stdout);
+    assert!(table.contains(&container.name), "{table}");
+    assert!(table.contains("(memcached\\u{1b}[2J)"), "{table:?}");
+    assert!(!table.contains('\u{1b}'), "{table:?}");
+    Ok(())
+}
+
 #[test]
 fn a_wait_ends_when_the_service_recovers() -> Result<()> {
     let container = healthy(&[])?;
