@@ -13,6 +13,8 @@ pub(crate) struct JsonCondition {
     /// Where the value is, as a JSON pointer (RFC 6901).
     at: String,
     test: Test,
+    /// Whether there may be no such value.
+    optional: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -38,6 +40,9 @@ pub(crate) struct Written {
     at_least: Option<f64>,
     /// It is a time in seconds since 1970, no longer ago.
     max_age: Option<Var<Duration>>,
+    /// There may be no such value; if there is one, it is as it should be.
+    #[serde(default)]
+    optional: bool,
 }
 
 impl JsonCondition {
@@ -61,7 +66,7 @@ impl JsonCondition {
             return Err(Unplanned::Nothing(message));
         }
         let test = tests.pop().unwrap_or(Test::Exists);
-        Ok(Self { at: written.at.clone(), test })
+        Ok(Self { at: written.at.clone(), test, optional: written.optional })
     }
 
     /// The time that is still to come, in words, where one in the past was
@@ -80,6 +85,9 @@ impl JsonCondition {
     pub(crate) fn violation(&self, document: &Value, now: SystemTime) -> Option<String> {
         let at = if self.at.is_empty() { "the document" } else { self.at.as_str() };
         let Some(value) = document.pointer(&self.at) else {
+            if self.optional {
+                return None;
+            }
             return Some(format!("expected a value at {at}, found none"));
         };
         let found = || shown(&value.to_string(), 60);
@@ -151,7 +159,7 @@ mod tests {
             ),
         ];
         for (at, test, expected) in cases {
-            let condition = JsonCondition { at: at.into(), test };
+            let condition = JsonCondition { at: at.into(), test, optional: false };
             assert_eq!(condition.violation(&document, now).as_deref(), expected, "{condition:?}");
         }
     }

@@ -432,6 +432,29 @@ fn a_service_is_known_by_what_runs() {
         (&[&["/usr/lib/frr/watchfrr", "zebra", "bgpd"], &["/usr/lib/frr/bgpd"]], "frr"),
         (&[&["/usr/bin/python3", "/usr/bin/ironic-conductor"]], "ironic-conductor"),
         (&[&["/usr/sbin/dnsmasq", "--conf-dir=/etc/ironic-inspector/dnsmasq.d"]], "ironic-dnsmasq"),
+        (&[&["/usr/sbin/pacemaker_remoted"]], "hacluster-pacemaker-remote"),
+        // A bundle of Pacemaker's.
+        (
+            &[
+                &["dumb-init", "--", "/usr/sbin/pacemaker_remoted"],
+                &["/usr/sbin/pacemaker_remoted"],
+                &["/usr/libexec/mysqld"],
+            ],
+            "mariadb",
+        ),
+        (
+            &[
+                &[
+                    "ceilometer-polling: master process [/usr/bin/ceilometer-polling --polling-namespaces compute]",
+                ],
+                &["ceilometer-polling: AgentManager worker(0)"],
+            ],
+            "ceilometer-agent-compute",
+        ),
+        (
+            &[&["/usr/bin/ironic-pxe-filter", "--config-file", "/etc/ironic/ironic.conf"]],
+            "ironic-pxe-filter",
+        ),
         // What an agent starts is not what the container is for.
         (
             &[
@@ -692,4 +715,35 @@ fn a_setting_that_shared_checks_ask_for_must_be_given() {
     let expected =
         "settings: expected \"port\", which the check \"http\" of `like` refers to, found nothing";
     assert!(error.contains(expected), "{error}");
+}
+
+#[test]
+fn clustercheck_answers_for_a_node_from_a_container_of_its_own() {
+    let bind = "TRIPLEO_SOCAT_BIND='tcp4-listen:\"9300\",bind=\"172.17.0.5\",reuseaddr,fork'\n";
+    let files = [("/etc/sysconfig/clustercheck", bind)];
+    let socat: &[&[&str]] =
+        &[&["/usr/bin/socat", "tcp4-listen:9300", "EXEC:/usr/bin/clustercheck"]];
+    for service in ["mariadb", "clustercheck"] {
+        let (checks, _) = planned(service, socat, &files);
+        assert_eq!(checks, "that GET / answers on port 9300 (http)", "{service}");
+    }
+}
+
+#[test]
+fn coordination_is_looked_at_where_its_url_leads() {
+    let process: &[&[&str]] = &[&["/usr/bin/aodh-evaluator"]];
+    let runs = "that aodh-evaluator runs";
+    let connected = "that aodh-evaluator holds a living connection to";
+    let cases = [
+        ("redis://:x@10.0.0.1:6380/", format!("{runs}; {connected} 10.0.0.1:6380")),
+        ("redis://:x@10.0.0.1:26379?sentinel=kolla&db=0", format!("{runs}; {connected} port 6379")),
+        ("etcd3+http://10.0.0.1:2379", runs.to_owned()),
+        ("", runs.to_owned()),
+    ];
+    for (url, expected) in cases {
+        let conf = format!("[coordination]\nbackend_url = {url}\n");
+        let (checks, _) = planned("aodh-evaluator", process, &[("/etc/aodh/aodh.conf", &conf)]);
+        assert!(checks.starts_with(&expected), "{url}: {checks}");
+        assert!(!checks.contains(":x@"), "{checks}");
+    }
 }

@@ -8,9 +8,19 @@ use crate::text::{either, shown};
 use regex_lite::Regex;
 use vantage::{Process, Vantage};
 
-/// What stands before a service only to start it: the service is its child.
-const STARTERS: [&str; 7] =
-    ["tini", "dumb-init", "catatonit", "docker-init", "podman-init", "kolla_start", "timeout"];
+/// What stands before a service only to start it: the service is its child. In
+/// a bundle of Pacemaker's that is its agent.
+const STARTERS: [&str; 9] = [
+    "catatonit",
+    "docker-init",
+    "dumb-init",
+    "kolla_start",
+    "pacemaker-remoted",
+    "pacemaker_remoted",
+    "podman-init",
+    "timeout",
+    "tini",
+];
 
 /// How a service is known: by its program, by what some command line of its
 /// container says, or by both.
@@ -40,10 +50,14 @@ impl Catalog {
         for process in &processes {
             let name = program(&process.arguments).unwrap_or_default();
             let here = best(&marks, process, name);
-            if first && let [only] = here.as_slice() {
+            let starter = STARTERS.contains(&name);
+            if first
+                && !starter
+                && let [only] = here.as_slice()
+            {
                 return Ok(only);
             }
-            first = first && STARTERS.contains(&name);
+            first = first && starter;
             for service in here {
                 if !found.contains(&service) {
                     found.push(service);

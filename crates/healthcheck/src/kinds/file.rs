@@ -87,7 +87,7 @@ json = [{ at = \"/replication_last\", max-age = \"30min\" }]
         ),
         (
             "json",
-            "conditions on its JSON: `{ at = POINTER }` with one of `is`, `at-most`, `at-least` and `max-age`",
+            "conditions on its JSON: `{ at = POINTER }` with one of `is`, `at-most`, `at-least` and `max-age`; with `optional`, also where there is no such value",
         ),
     ];
     type Written = Written;

@@ -112,7 +112,7 @@ status = [200, \"3xx\"]          # what curl --fail lets pass if not given
         ("body", "a regular expression that the body must match"),
         (
             "json",
-            "conditions on the body's JSON: `{ at = POINTER }` with one of `is`, `at-most`, `at-least` and `max-age`",
+            "conditions on the body's JSON: `{ at = POINTER }` with one of `is`, `at-most`, `at-least` and `max-age`; with `optional`, also where there is no such value",
         ),
         ("redirects", "how many redirects to follow; if not given, a redirect is an answer"),
         ("headers", "further headers, a table of names and values"),
