@@ -133,6 +133,17 @@ impl Plan {
     }
 }
 
+/// Whether a setting is not to be shown, by its own name or the one it has
+/// where it came from.
+fn is_secret(name: &str, origin: &Origin) -> bool {
+    let option = match origin {
+        Origin::File { option, .. } => option,
+        Origin::Argument(option) | Origin::Environment(option) => option,
+        Origin::Word | Origin::Definition => name,
+    };
+    secret::is_secret_name(name) || secret::is_secret_name(option)
+}
+
 /// What a kind sees of the world while it is planned.
 pub struct Scene<'a> {
     definition: &'a Definition,
@@ -185,7 +196,11 @@ impl<'a> Scene<'a> {
     /// Where it is not to be found.
     pub fn setting(&self, name: &str) -> Result<Value, Unplanned> {
         let value = self.settings.get(name)?;
-        let shown = crate::text::shown(&secret::redact(&value.text), 200);
+        let shown = if is_secret(name, &value.origin) {
+            Secret::new("").to_string()
+        } else {
+            crate::text::shown(&secret::redact(&value.text), 200)
+        };
         let used = Used { name: name.to_owned(), shown, origin: value.origin.clone() };
         let mut all = self.used.borrow_mut();
         if !all.contains(&used) {

@@ -159,6 +159,19 @@ fn secrets_reach_the_service_and_nobody_else() {
 }
 
 #[test]
+fn of_a_url_its_secrets_alone_are_hidden() {
+    let settings = "host = { default = \"10.0.0.1\" }\nadmin_token = { default = \"hunter2\" }";
+    let fields = "url = \"http://{host}/?key={admin_token}\"";
+    let vantage = vantage::Vantage::inside().unwrap();
+    let definition = definition(settings, fields);
+    let plan = healthcheck::plan::Plan::new(&definition, &Default::default(), &vantage);
+    let used = plan.checks[0].used.iter().map(|used| (used.name.as_str(), used.shown.as_str()));
+    assert_eq!(used.collect::<Vec<_>>(), [("host", "10.0.0.1"), ("admin_token", "***")]);
+    let described = plan.checks[0].look.as_ref().map(|look| look.describe()).unwrap();
+    assert_eq!(described, "that http://10.0.0.1/?… answers");
+}
+
+#[test]
 fn nobody_is_asked_for_us_unless_it_is_written() {
     let proxy = server::on("127.0.0.1:0", |stream| {
         let request = request(stream);

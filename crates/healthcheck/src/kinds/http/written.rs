@@ -270,8 +270,8 @@ fn tls(written: &Written, scene: &Scene<'_>) -> Result<Option<Scheme>, Unplanned
 }
 
 fn parse_url(var: &Var<String>, scene: &Scene<'_>) -> Result<Url, Unplanned> {
-    let text = scene.secret(var)?;
-    Url::parse(&repaired(text.expose())).map_err(|error| malformed(var, scene, &error.to_string()))
+    Url::parse(&repaired(&scene.text(var)?))
+        .map_err(|error| malformed(var, scene, &error.to_string()))
 }
 
 /// A URL whose host came from a setting: an IPv6 address gets its brackets
