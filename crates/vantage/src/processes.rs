@@ -18,6 +18,10 @@ const MAX_COMMAND_LINE: usize = 32 << 10;
 /// every service of its namespace.
 const MAX_ENVIRONMENT: usize = 1 << 20;
 
+/// As much of all command lines of one container together, in bytes of our
+/// memory: a container of many processes with long titles must not fill the host's.
+const MAX_COMMAND_LINES: usize = 128 << 20;
+
 /// As many processes as are looked at in one container.
 const MAX_PROCESSES: usize = 100_000;
 
@@ -182,13 +186,20 @@ impl Vantage {
         }
         let own = self.own_pid();
         let mut processes = Vec::new();
+        let mut room = MAX_COMMAND_LINES;
         for pid in pids {
             if Some(pid) == own || !membership.includes(self, pid) {
                 continue;
             }
             let path = format!("{pid}/cmdline");
             match self.read_proc(&path, MAX_COMMAND_LINE) {
-                Ok(content) => processes.push(Process { pid, arguments: split_nul(&content) }),
+                Ok(content) => {
+                    let arguments = split_nul(&content);
+                    let size = |argument: &String| argument.len() + size_of::<String>();
+                    let taken: usize = arguments.iter().map(size).sum();
+                    room = room.checked_sub(taken).ok_or_else(too_long)?;
+                    processes.push(Process { pid, arguments });
+                }
                 // A process may end between two looks; that one is simply not there.
                 Err(Errno::NOENT | Errno::SRCH) => {}
                 Err(errno) => {
@@ -246,6 +257,11 @@ impl Stat {
 /// Ticks as a span of time.
 fn ticks(ticks: u64) -> Duration {
     Duration::from_millis(ticks.saturating_mul(1000 / TICKS_PER_SECOND))
+}
+
+fn too_long() -> Blind {
+    let cause = format!("expected at most {MAX_COMMAND_LINES} bytes of command lines, found more");
+    Blind::new("list processes", Obstacle::Other(cause))
 }
 
 /// NUL-separated strings. A title that a process gave itself is one string

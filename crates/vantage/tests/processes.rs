@@ -202,6 +202,21 @@ fn titles_and_names_of_every_sort() {
 }
 
 #[test]
+fn command_lines_that_would_fill_our_memory_are_not_read() {
+    let fixture = Fixture::new();
+    // 16 k arguments of a byte each take some 25 times that as strings.
+    fixture.listed(1, &b"a\0".repeat(16 << 10), "/");
+    let first = fixture.path().join("proc/1");
+    for pid in 2..400 {
+        let directory = fixture.path().join(format!("proc/{pid}"));
+        fs::create_dir(&directory).unwrap();
+        fs::hard_link(first.join("cmdline"), directory.join("cmdline")).unwrap();
+    }
+    let blind = fixture.vantage().processes().unwrap_err();
+    assert!(blind.to_string().contains("bytes of command lines, found more"), "{blind}");
+}
+
+#[test]
 fn a_process_with_the_number_of_another_started_at_another_time() {
     let fixture = Fixture::new();
     fixture.process(7, "nova", b"nova\0");
