@@ -91,6 +91,9 @@ pub enum Unplanned {
     /// The container cannot be looked at.
     #[error(transparent)]
     Blind(#[from] Blind),
+    /// By its settings the service does not have what would be looked at.
+    #[error("{0}")]
+    Moot(String),
     /// The definition gives this check nothing to look at.
     #[error("{0}")]
     Nothing(String),
@@ -113,7 +116,15 @@ impl Plan {
         for check in &definition.checks {
             match scene.reason_to_skip(check) {
                 Ok(Some(because)) => skipped.push(Skipped { name: check.name.clone(), because }),
-                Ok(None) => checks.push(scene.plan(check)),
+                Ok(None) => {
+                    let planned = scene.plan(check);
+                    match planned.look {
+                        Err(Unplanned::Moot(because)) => {
+                            skipped.push(Skipped { name: planned.name, because });
+                        }
+                        _ => checks.push(planned),
+                    }
+                }
                 // Whether it applies is not known: so neither is what it would find.
                 Err(unplanned) => checks.push(Planned {
                     name: check.name.clone(),

@@ -13,6 +13,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use vantage::{Deadline, DialError, Port, Socket, Stream, Vantage};
 
+/// Databases in a file, and transports within one process for trials.
+const CONNECTIONLESS: [&str; 4] = ["sqlite:", "fake:", "kombu+memory:", "memory:"];
+
 /// How long a living program may take to answer a greeting.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -78,6 +81,7 @@ impl Dependency {
             Ok(Some(named)) if !asked_for.is_empty() && !named.has_one_of(asked_for) => {
                 Ok(Self::Ports { ports, because: None, end })
             }
+            Err(Unplanned::Moot(why)) => Err(Unplanned::Moot(why)),
             Err(_) if !asked_for.is_empty() => Ok(Self::Ports { ports, because: None, end }),
             Ok(Some(named)) => Ok(named),
             Ok(None) if ports.is_empty() => {
@@ -254,6 +258,7 @@ fn named(
 ) -> Result<Option<Dependency>, Unplanned> {
     let mut found = Vec::new();
     let mut origins = Vec::new();
+    let mut moot = None;
     for address in to.as_slice() {
         let text = scene.text(address)?;
         let origin = scene.origins(address);
@@ -261,14 +266,22 @@ fn named(
             origin: origin.clone(),
             error: error.to_string(),
         })?;
-        found.extend(places.into_iter().filter_map(|place| match place {
-            Endpoint::Tcp { host, port } => Some((host, port)),
-            Endpoint::Unix(_) => None,
-        }));
+        for place in places {
+            match place {
+                Endpoint::Tcp { host, port } => found.push((host, port)),
+                Endpoint::Unix(path) => moot = Some(format!("the unix socket {}", path.display())),
+            }
+        }
+        if CONNECTIONLESS.iter().any(|scheme| text.trim().starts_with(scheme)) {
+            moot = Some("what takes no connection".into());
+        }
         origins.push(origin);
     }
     found.dedup();
     let origin = origins.join(", ");
+    if let (true, Some(what)) = (found.is_empty(), moot) {
+        return Err(Unplanned::Moot(format!("{origin} names {what}")));
+    }
     Ok((!found.is_empty()).then_some(Dependency::Named { endpoints: found, origin }))
 }
 
