@@ -2,8 +2,8 @@
 //! loop; whatever is stuck is named and left behind.
 
 use crate::kinds::{Judgement, Look};
-use crate::plan::Plan;
-use crate::settings::secret::{HIDDEN, is_secret_name, redact};
+use crate::plan::{Plan, Planned};
+use crate::settings::secret::{HIDDEN, is_secret_name};
 use crate::text::shown;
 use crate::verdict::Verdict;
 use serde_json::Value;
@@ -50,19 +50,20 @@ impl Finding {
         self.verdict.because().or(self.proof.as_deref()).unwrap_or_default()
     }
 
-    /// Without the secrets that can be told by their place. Kinds show none;
-    /// what they quote of a service's settings or answers may.
-    fn redacted(mut self) -> Self {
+    /// Kinds show no secret; what they quote of a service's settings or
+    /// answers may hold one.
+    fn without_secrets(mut self, planned: &Planned) -> Self {
+        let hide = |text: &str| planned.without_secrets(text);
         match &mut self.verdict {
             Verdict::Healthy => {}
             Verdict::Degraded { because }
             | Verdict::Unknown { because }
-            | Verdict::Unhealthy { because, .. } => *because = redact(because),
+            | Verdict::Unhealthy { because, .. } => *because = hide(because),
         }
-        self.proof = self.proof.as_deref().map(redact);
-        self.hint = self.hint.as_deref().map(redact);
+        self.proof = self.proof.as_deref().map(hide);
+        self.hint = self.hint.as_deref().map(hide);
         if let Some(seen) = &mut self.seen {
-            redact_value(seen);
+            hide_in(seen, &hide);
         }
         self
     }
@@ -73,16 +74,16 @@ impl Finding {
     }
 }
 
-fn redact_value(value: &mut Value) {
+fn hide_in(value: &mut Value, hide: &impl Fn(&str) -> String) {
     match value {
-        Value::String(text) => *text = redact(text),
-        Value::Array(items) => items.iter_mut().for_each(redact_value),
+        Value::String(text) => *text = hide(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| hide_in(item, hide)),
         Value::Object(fields) => {
             for (name, field) in fields {
                 if field.is_string() && is_secret_name(name) {
                     *field = Value::from(HIDDEN);
                 } else {
-                    redact_value(field);
+                    hide_in(field, hide);
                 }
             }
         }
@@ -150,7 +151,7 @@ pub fn evaluate(plan: &Plan, from: &Arc<Vantage>) -> Vec<Finding> {
         .map(|(planned, finding)| {
             let finding =
                 finding.unwrap_or_else(|| unanswered(planned.kind, &planned.look, plan.deadline));
-            finding.named(&planned.name).redacted()
+            finding.named(&planned.name).without_secrets(planned)
         })
         .collect()
 }

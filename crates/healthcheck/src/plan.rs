@@ -60,6 +60,8 @@ pub struct Used {
     pub shown: String,
     /// Where it came from.
     pub origin: Origin,
+    /// What of its text is not to be shown.
+    hidden: Vec<Secret>,
 }
 
 /// A check that does not apply.
@@ -115,11 +117,15 @@ impl Plan {
         let mut skipped = Vec::new();
         for check in &definition.checks {
             match scene.reason_to_skip(check) {
-                Ok(Some(because)) => skipped.push(Skipped { name: check.name.clone(), because }),
+                Ok(Some(because)) => {
+                    let because = without_secrets(&because, &scene.used.borrow());
+                    skipped.push(Skipped { name: check.name.clone(), because });
+                }
                 Ok(None) => {
                     let planned = scene.plan(check);
-                    match planned.look {
+                    match &planned.look {
                         Err(Unplanned::Moot(because)) => {
+                            let because = planned.without_secrets(because);
                             skipped.push(Skipped { name: planned.name, because });
                         }
                         _ => checks.push(planned),
@@ -144,13 +150,30 @@ impl Plan {
     }
 }
 
-/// Whether a setting is not to be shown, by its own name or the one it has
-/// where it came from.
+impl Planned {
+    /// A text about this check, without the secrets it was planned with and
+    /// those that can be told by their place.
+    pub(crate) fn without_secrets(&self, text: &str) -> String {
+        without_secrets(text, &self.used)
+    }
+}
+
+fn without_secrets(text: &str, used: &[Used]) -> String {
+    let mut text = text.to_owned();
+    for secret in used.iter().flat_map(|used| &used.hidden) {
+        text = secret.hidden_from(&text);
+    }
+    secret::redact(&text)
+}
+
+/// Whether a setting's value is a secret by its name, or by that of the option
+/// it was found in.
 fn is_secret(name: &str, origin: &Origin) -> bool {
     let option = match origin {
-        Origin::File { option, .. } => option,
-        Origin::Argument(option) | Origin::Environment(option) => option,
-        Origin::Word | Origin::Definition => name,
+        Origin::File { option, .. } => option.as_str(),
+        Origin::Argument(option) => option.as_str(),
+        Origin::Environment(name) => name.as_str(),
+        _ => "",
     };
     secret::is_secret_name(name) || secret::is_secret_name(option)
 }
@@ -207,12 +230,18 @@ impl<'a> Scene<'a> {
     /// Where it is not to be found.
     pub fn setting(&self, name: &str) -> Result<Value, Unplanned> {
         let value = self.settings.get(name)?;
-        let shown = if is_secret(name, &value.origin) {
-            Secret::new("").to_string()
-        } else {
-            crate::text::shown(&secret::redact(&value.text), 200)
+        let (shown, hidden) = match is_secret(name, &value.origin) {
+            true => {
+                let secret = Secret::new(value.text.clone());
+                (secret.to_string(), vec![secret])
+            }
+            false => {
+                let redacted = secret::redact(&value.text);
+                let hidden = secret::hidden_in(&value.text, &redacted);
+                (crate::text::shown(&redacted, 200), hidden)
+            }
         };
-        let used = Used { name: name.to_owned(), shown, origin: value.origin.clone() };
+        let used = Used { name: name.to_owned(), shown, origin: value.origin.clone(), hidden };
         let mut all = self.used.borrow_mut();
         if !all.contains(&used) {
             all.push(used);
@@ -242,12 +271,21 @@ impl<'a> Scene<'a> {
     /// Where a setting is not to be found.
     pub fn secret(&self, var: &Var<String>) -> Result<Secret, Unplanned> {
         let text = self.text(var)?;
-        let mut all = self.used.borrow_mut();
         for (name, _) in placeholders(var.text()) {
-            let hidden = Secret::new("").to_string();
-            all.iter_mut()
-                .filter(|used| used.name == name)
-                .for_each(|used| used.shown.clone_from(&hidden));
+            let value = self.setting(name)?.text;
+            // Of a URL only a part is.
+            let (shown, hidden) = if value.contains("://") {
+                let redacted = secret::redact(&value);
+                let hidden = secret::hidden_in(&value, &redacted);
+                (redacted, hidden)
+            } else {
+                let secret = Secret::new(value);
+                (secret.to_string(), vec![secret])
+            };
+            for used in self.used.borrow_mut().iter_mut().filter(|used| used.name == name) {
+                used.shown.clone_from(&shown);
+                used.hidden.clone_from(&hidden);
+            }
         }
         Ok(Secret::new(text))
     }

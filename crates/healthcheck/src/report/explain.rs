@@ -59,8 +59,11 @@ impl Explained {
 
     fn check(&mut self, check: &Planned) {
         match &check.look {
-            Ok(look) => self.row(&check.name, &look.describe()),
-            Err(unplanned) => self.row(&check.name, &format!("unknown: {unplanned}")),
+            Ok(look) => self.row(&check.name, &check.without_secrets(&look.describe())),
+            Err(unplanned) => {
+                let because = check.without_secrets(&unplanned.to_string());
+                self.row(&check.name, &format!("unknown: {because}"));
+            }
         }
         for used in &check.used {
             let value = format!("  {} = {} ({})", used.name, used.shown, used.origin);

@@ -28,6 +28,34 @@ const SECRET_NAMES: [&str; 17] = [
     "encryption_key",
 ];
 
+/// What a text ends with where it was cut.
+const CUT: char = '…';
+
+/// Hiding what is shorter would hide half of all words, and what is shorter
+/// is no secret from anybody.
+const SHORTEST: usize = 4;
+
+/// What [`redact`] has hidden of a text.
+pub(crate) fn hidden_in(text: &str, redacted: &str) -> Vec<Secret> {
+    if text == redacted {
+        return Vec::new();
+    }
+    let mut hidden = Vec::new();
+    let mut kept = redacted.split(HIDDEN);
+    let Some(mut rest) = kept.next().and_then(|first| text.strip_prefix(first)) else {
+        return vec![Secret::new(text)];
+    };
+    for next in kept {
+        // Nothing follows: all that is left was hidden.
+        let at = if next.is_empty() { Some(rest.len()) } else { rest.find(next) };
+        // Something else than secrets was changed; then nothing of it is shown.
+        let Some(at) = at else { return vec![Secret::new(text)] };
+        hidden.push(Secret::new(rest.get(..at).unwrap_or_default()));
+        rest = rest.get(at + next.len()..).unwrap_or_default();
+    }
+    hidden
+}
+
 /// Text that is not to be shown: a password, a token.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -41,6 +69,38 @@ impl Secret {
     /// The text itself, for the service it belongs to and for nobody else.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// A text without it, and without its beginning where the text was cut
+    /// within it.
+    pub(crate) fn hidden_from(&self, text: &str) -> String {
+        if self.0.len() < SHORTEST {
+            return text.to_owned();
+        }
+        let text = text.replace(&self.0, HIDDEN);
+        let mut shown = String::with_capacity(text.len());
+        let mut parts = text.split(CUT).peekable();
+        while let Some(part) = parts.next() {
+            let begun = if parts.peek().is_some() { self.begun_at_the_end_of(part) } else { 0 };
+            match part.len() - begun {
+                whole if whole == part.len() => shown.push_str(part),
+                left => {
+                    shown.push_str(part.get(..left).unwrap_or_default());
+                    shown.push_str(HIDDEN);
+                }
+            }
+            if parts.peek().is_some() {
+                shown.push(CUT);
+            }
+        }
+        shown
+    }
+
+    /// How many bytes at the end of a text are its beginning.
+    fn begun_at_the_end_of(&self, text: &str) -> usize {
+        let ends = self.0.char_indices().map(|(at, _)| at).skip(1);
+        let begun = ends.filter(|end| text.ends_with(self.0.get(..*end).unwrap_or_default()));
+        begun.max().unwrap_or(0)
     }
 }
 

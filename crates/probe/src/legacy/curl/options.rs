@@ -220,7 +220,8 @@ impl Options {
             "write-out" => self.write_out = Some(value),
             "unix-socket" => self.unix = Some(value),
             "cacert" => self.ca = Some(value),
-            "cert" => self.certificate = Some(value),
+            // file[:password]
+            "cert" => self.certificate = value.split(':').next().map(str::to_owned),
             "key" => self.key = Some(value),
             "proxy" => self.proxy = Some(value),
             "noproxy" => self.no_proxy = Some(value),
