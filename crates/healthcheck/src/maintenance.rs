@@ -128,3 +128,79 @@ fn in_utc(datetime: &toml::value::Datetime) -> String {
         _ => text,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Maintenance;
+    use crate::verdict::Verdict;
+    use std::path::Path;
+    use vantage::Vantage;
+
+    /// 2026-03-01T12:00:00Z.
+    const NOW: &str = "1772366400";
+
+    fn look(text: Option<&str>) -> Maintenance {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["proc", "root/run"] {
+            std::fs::create_dir_all(folder.path().join(name)).unwrap();
+        }
+        std::fs::write(folder.path().join("now"), NOW).unwrap();
+        if let Some(text) = text {
+            std::fs::write(folder.path().join("root/run/m"), text).unwrap();
+        }
+        Maintenance::look(Path::new("/run/m"), &Vantage::at(folder.path()).unwrap())
+    }
+
+    fn check(text: &str, active: bool, because: &str) {
+        let found = look(Some(text));
+        assert_eq!(matches!(found, Maintenance::Active(_)), active, "{text}: {found:?}");
+        let Some(Verdict::Degraded { because: said }) = found.finding().map(|f| &f.verdict) else {
+            panic!("{text}: {found:?}");
+        };
+        assert!(said.starts_with(because), "{text}: {said}");
+    }
+
+    #[test]
+    fn no_file_is_no_maintenance() {
+        assert_eq!(look(None), Maintenance::None);
+        assert!(look(None).finding().is_none());
+    }
+
+    #[test]
+    fn it_lasts_until_its_end_wherever_that_is_written() {
+        let until = "in maintenance, until ";
+        let ended = "maintenance ended ";
+        for (end, active) in [
+            ("2026-03-01T12:00:01Z", true),
+            ("2026-03-01T11:59:59Z", false),
+            ("2026-03-01T14:00:01+02:00", true),
+            ("2026-03-01T13:59:59+02:00", false),
+            ("2026-03-01T07:00:01-05:00", true),
+            ("2026-03-01T06:59:59-05:00", false),
+            ("2026-03-02", true),
+            ("2026-03-01", false),
+            ("2026-03-01T12:00:01", true),
+        ] {
+            check(&format!("until = {end}"), active, if active { until } else { ended });
+        }
+        check(
+            "until = 2026-02-28T12:00:00Z",
+            false,
+            "maintenance ended 1day ago and /run/m is still there",
+        );
+    }
+
+    #[test]
+    fn whatever_is_there_was_meant() {
+        check("", true, "in maintenance, without an end");
+        check(
+            "by = \"ops\"\nreason = \"new disks\"",
+            true,
+            "in maintenance by ops: new disks, without an end",
+        );
+        check("until = 10:00:00", true, "in maintenance, and its end 10:00:00 is no date and time");
+        check("until = \"tomorrow\"", true, "in maintenance, and /run/m cannot be understood: ");
+        check("untill = 2026-03-02", true, "in maintenance, and /run/m cannot be understood: ");
+        check("\u{1b}[31m", true, "in maintenance, and /run/m cannot be understood: ");
+    }
+}
