@@ -63,7 +63,14 @@ fn say(text: &str) -> ExitCode {
 /// What is to be evaluated, and how it is known.
 fn question(typed: &Typed, called: OsString, from: &Vantage) -> Result<Question, Failure> {
     let names = Names::new(called, std::env::var_os("PATH"));
-    let identity = identify(typed, &names, &environment::scripts(), from)?;
+    let mut typed = typed.clone();
+    // Files are looked up from the root; who typed this stands somewhere else.
+    if let Some(file) = &mut typed.definition
+        && let Ok(absolute) = std::path::absolute(&*file)
+    {
+        *file = absolute;
+    }
+    let identity = identify(&typed, &names, &environment::scripts(), from)?;
     let request = Request {
         role: typed.role,
         ports: typed.ports.clone(),

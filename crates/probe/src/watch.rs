@@ -50,10 +50,13 @@ impl Watch {
             answered: false,
         };
         let watch = Self(Arc::new(Mutex::new(state)));
+        // Here and not in the thread, whose first allocation would cost a heap of its own.
+        let caught = Arc::new(AtomicUsize::new(0));
+        let pipe = catch_signals(&caught).ok();
         let theirs = watch.clone();
         let thread = std::thread::Builder::new().name("watch".into()).stack_size(STACK);
         // Without it there is no watch, and still an answer.
-        let _ = thread.spawn(move || theirs.run());
+        let _ = thread.spawn(move || theirs.run(pipe.as_ref(), &caught));
         watch
     }
 
@@ -83,16 +86,15 @@ impl Watch {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn run(&self) {
-        let signal = Arc::new(AtomicUsize::new(0));
-        let pipe = catch_signals(&signal).ok();
+    fn run(&self, pipe: Option<&PipeReader>, caught: &AtomicUsize) {
         loop {
             let left = self.state().left();
-            let mut fds: Vec<PollFd<'_>> =
-                pipe.iter().map(|pipe| PollFd::new(pipe, PollFlags::IN)).collect();
             let timeout = Timespec::try_from(left).unwrap_or_default();
-            let _ = poll(&mut fds, Some(&timeout));
-            let caught = signal.load(Ordering::SeqCst);
+            let _ = match pipe {
+                Some(pipe) => poll(&mut [PollFd::new(pipe, PollFlags::IN)], Some(&timeout)),
+                None => poll(&mut [], Some(&timeout)),
+            };
+            let caught = caught.load(Ordering::SeqCst);
             if let Some((_, name)) = SIGNALS.iter().find(|(number, _)| *number as usize == caught) {
                 return self.answer(&format!("ended by {name}"), |_| Exit::Fail);
             }

@@ -152,3 +152,16 @@ fn a_sub_service_s_word_means_what_the_definition_says() {
     check(&room, "/openstack/healthcheck explain anything", "redis", "the word \"anything\"");
     check(&room, "/openstack/healthcheck explain '' null", "group", "/openstack/healthcheck.toml");
 }
+
+#[test]
+fn a_definition_is_looked_for_where_one_stands() {
+    let room = Room::new();
+    room.file("/tmp/x.toml", "service = \"x\"\n[[check]]\nkind = \"file\"\npath = \"/\"\n");
+    for call in [
+        "cd /tmp; /openstack/healthcheck explain --definition x.toml",
+        "cd /openstack; ./healthcheck explain --definition ../tmp/x.toml",
+        "/openstack/healthcheck explain --definition /tmp/x.toml",
+    ] {
+        check(&room, call, "x", "--definition");
+    }
+}
