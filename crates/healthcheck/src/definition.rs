@@ -2,24 +2,24 @@
 //! with a mistake runs nothing, and all of its mistakes are reported at once,
 //! each with its place. Reading it touches nothing but its text.
 
+mod condition;
 pub(crate) mod decode;
 mod mistake;
 mod var;
 
+pub use condition::{CONDITION_FIELDS, Condition};
 pub use mistake::{Mistake, Mistakes};
 pub use var::{FromText, OneOrMany, Var, placeholders};
 
 use crate::kinds::command::Matching;
-use crate::kinds::{self, Written};
+use crate::kinds::{self, Fields, Written};
 use crate::program::Program;
 use crate::settings::Source;
 use crate::text::nearest;
-use crate::verdict::Role;
 use decode::Decoder;
 use regex_lite::Regex;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -90,45 +90,6 @@ pub struct Check {
     uses: Vec<(String, Range<usize>)>,
     /// The settings its conditions ask for, and where.
     asks: Vec<(String, Range<usize>)>,
-}
-
-/// When a check applies.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Condition {
-    /// It is asked in this role.
-    pub role: Option<Role>,
-    /// One of these programs runs in the container.
-    pub process: Option<Program>,
-    /// None of these programs runs in the container.
-    pub no_process: Option<Program>,
-    /// This setting is found, and its value is not a no (`false`, `0`, empty).
-    pub setting: Option<String>,
-    /// And its value matches this, whatever else it says.
-    pub matching: Option<Matching>,
-    /// This file is there.
-    pub file: Option<std::path::PathBuf>,
-    /// And it has this text somewhere.
-    pub contains: Option<String>,
-}
-
-/// In words, for a check that does not apply because it holds.
-impl fmt::Display for Condition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut parts: Vec<String> = Vec::new();
-        parts.extend(self.role.map(|role| format!("the role is {role}")));
-        parts.extend(self.process.as_ref().map(|program| format!("{program} runs here")));
-        parts.extend(self.no_process.as_ref().map(|program| format!("no {program} runs here")));
-        parts.extend(self.setting.as_ref().map(|name| match &self.matching {
-            Some(matching) => format!("the setting \"{name}\" is like /{}/", matching.0),
-            None => format!("the setting \"{name}\" is given"),
-        }));
-        parts.extend(self.file.as_ref().map(|path| match &self.contains {
-            Some(text) => format!("{} contains \"{text}\"", path.display()),
-            None => format!("{} is there", path.display()),
-        }));
-        f.write_str(&parts.join(" and "))
-    }
 }
 
 impl Definition {
@@ -228,21 +189,36 @@ impl Definition {
     }
 }
 
-const KEYS: [&str; 14] = [
-    "about",
-    "aliases",
-    "check",
-    "deadline",
-    "known-by",
-    "lacks",
-    "like",
-    "like-unless",
-    "process",
-    "profile",
-    "project",
-    "service",
-    "settings",
-    "words",
+/// What an author may write at the top level, for the reference.
+pub const KEYS: Fields = &[
+    ("about", "a sentence for the catalogue"),
+    ("aliases", "other names it is called by; `_` and `-` are the same"),
+    ("check", "`[[check]]`: what is looked at, in this order"),
+    ("deadline", "how long an evaluation may take, such as `\"5s\"`"),
+    (
+        "known-by",
+        "a regular expression: what some command line of its container says, where its program alone does not tell it from other services",
+    ),
+    ("lacks", "what would prove more and is not looked at yet"),
+    ("like", "the definitions it builds on: their checks come first, its own values win"),
+    (
+        "like-unless",
+        "a condition, or several: while one holds, the checks it builds on are not looked at",
+    ),
+    ("process", "its program: a name, several, or `{ name, arguments = REGEX }`"),
+    ("profile", "`shared` where it only says what several services share"),
+    ("project", "the oslo.config project whose files hold its options"),
+    ("service", "its name"),
+    ("settings", "named values, and where to look for each, in order"),
+    ("words", "words after the command that mean another service; `*` is any"),
+];
+
+/// What an author may write of a check besides its kind's own fields.
+pub const CHECK_KEYS: Fields = &[
+    ("kind", "its kind"),
+    ("name", "what to call it in findings; the kind's name if not given"),
+    ("when", "a condition: it is only looked at while this holds"),
+    ("unless", "a condition, or several: it is not looked at while one of them holds"),
 ];
 
 /// Reads the top level, key by key, so that each mistake is found.
@@ -275,7 +251,7 @@ fn read(mut table: Spanned<DeTable<'_>>, decoder: &mut Decoder<'_>) -> Option<De
         decoder.mistake(
             key.span(),
             format!("{}: unknown key", crate::text::shown(name, 60)),
-            nearest(name, KEYS),
+            nearest(name, KEYS.iter().map(|(key, _)| *key)),
         );
     }
 

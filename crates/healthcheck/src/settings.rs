@@ -11,6 +11,7 @@ pub mod url;
 pub mod vhost;
 
 use crate::definition::{Definition, OneOrMany};
+use crate::kinds::Fields;
 use oslo::{OsloConfig, OsloSources};
 use serde::Deserialize;
 use std::cell::{OnceCell, RefCell};
@@ -37,6 +38,22 @@ pub enum Source {
     /// This value.
     Default(DefaultValue),
 }
+
+/// What an author may write of where to look, for the reference.
+pub const SOURCES: Fields = &[
+    (
+        "oslo",
+        "`{ oslo = \"group.option\" }`: an option of oslo.config, in the service's own files; of a list, the first that is set",
+    ),
+    (
+        "file",
+        "`{ file = { path, format, option } }`: an option in a file of another format, `section.option` where it has sections",
+    ),
+    ("argument", "`{ argument = [\"-p\", \"--port\"] }`: an option on the process's command line"),
+    ("environment", "`{ environment = \"NAME\" }`: a variable of the process's environment"),
+    ("word", "`{ word = \"first\" }`: the word after the command, as in `healthcheck cron nova`"),
+    ("default", "`{ default = 5672 }`: this value"),
+];
 
 /// An option in a file that is not oslo.config's.
 #[derive(Debug, Clone, Deserialize)]

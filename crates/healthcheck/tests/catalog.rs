@@ -4,7 +4,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use healthcheck::catalog::{Catalog, CatalogError, EMBEDDED, Embedded};
+use healthcheck::definition::{CHECK_KEYS, Definition, KEYS};
 use healthcheck::plan::{Plan, Request};
+use healthcheck::settings::SOURCES;
 use healthcheck::verdict::Role;
 use regex_lite::Regex;
 use std::collections::BTreeMap;
@@ -38,8 +40,7 @@ fn an_entry_is_in_the_file_of_its_name_and_says_what_it_is_about() {
         assert_eq!(stem, entry.service, "{}", entry.file);
         let shared = entry.file.starts_with("catalog/shared/");
         assert_eq!(shared, entry.shared, "{}: shared files have their folder", entry.file);
-        let definition =
-            healthcheck::definition::Definition::parse(entry.text, entry.file).unwrap();
+        let definition = Definition::parse(entry.text, entry.file).unwrap();
         let about = definition.about.unwrap_or_default();
         assert!(about.len() > 10 && !about.ends_with('.'), "{}: about: {about:?}", entry.file);
     }
@@ -745,5 +746,24 @@ fn coordination_is_looked_at_where_its_url_leads() {
         let (checks, _) = planned("aodh-evaluator", process, &[("/etc/aodh/aodh.conf", &conf)]);
         assert!(checks.starts_with(&expected), "{url}: {checks}");
         assert!(!checks.contains(":x@"), "{checks}");
+    }
+}
+
+#[test]
+fn the_reference_names_keys_and_sources_that_are_read() {
+    for (key, _) in KEYS {
+        let text = format!("{key} = 1\n");
+        let mistakes = Definition::parse(&text, "x.toml").unwrap_err().to_string();
+        assert!(!mistakes.contains("unknown key"), "{mistakes}");
+    }
+    for (key, _) in CHECK_KEYS {
+        let text = format!("service = \"x\"\n[[check]]\n{key} = 1\n");
+        let mistakes = Definition::parse(&text, "x.toml").unwrap_err().to_string();
+        assert!(!mistakes.contains("unknown key"), "{mistakes}");
+    }
+    let text = "service = \"x\"\nlike = \"bus\"\n[settings]\nx = { nothing = 1 }\n";
+    let mistakes = Definition::parse(text, "x.toml").unwrap_err().to_string();
+    for (source, _) in SOURCES {
+        assert!(mistakes.contains(&format!("`{source}`")), "{source}: {mistakes}");
     }
 }

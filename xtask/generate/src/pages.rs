@@ -1,7 +1,7 @@
 //! The reference pages, made from the lists the code itself reads. `--check` writes nothing and
 //! fails where a page is stale.
 
-use crate::{kinds, services};
+use crate::{definitions, kinds, services};
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::Path;
@@ -18,8 +18,11 @@ pub(crate) struct Args {
 type Render = fn() -> Result<String>;
 
 /// Every generated page.
-const PAGES: &[(&str, Render)] =
-    &[("docs/reference/kinds.md", kinds::page), ("docs/reference/services.md", services::page)];
+const PAGES: &[(&str, Render)] = &[
+    ("docs/reference/definitions.md", definitions::page),
+    ("docs/reference/kinds.md", kinds::page),
+    ("docs/reference/services.md", services::page),
+];
 
 /// The first line of every page.
 pub(crate) const NOTICE: &str =
