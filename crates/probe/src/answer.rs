@@ -10,7 +10,8 @@ use healthcheck::definition::Definition;
 use healthcheck::evaluate::{Finding, evaluate as look};
 use healthcheck::maintenance::Maintenance;
 use healthcheck::plan::{DEADLINE, PROBE_DEADLINE, Plan, Request};
-use healthcheck::report::Report;
+use healthcheck::report::{MAX_FIRST_LINE, MAX_OUTPUT, Report};
+use healthcheck::text::shown;
 use healthcheck::verdict::{Role, Verdict};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -135,6 +136,39 @@ pub(crate) fn refuse(message: &str, nearest: Option<&str>) -> ExitCode {
         Some(nearest) => format!("  hint: did you mean \"{nearest}\"?\n"),
         None => String::new(),
     };
-    output::print(&format!("{prefix}{message}\n{hint}"));
+    output::print(&fitted(&format!("{prefix}{message}\n{hint}")));
     ExitCode::FAILURE
+}
+
+/// Lines, safe to print, within what an engine keeps; the first within what it
+/// always shows.
+fn fitted(text: &str) -> String {
+    const REST: &str = "…\n";
+    let mut fitted = String::new();
+    for line in text.lines() {
+        let limit = if fitted.is_empty() { MAX_FIRST_LINE } else { MAX_OUTPUT };
+        let line = shown(line, limit);
+        if fitted.len() + line.len() + 1 + REST.len() > MAX_OUTPUT {
+            fitted.push_str(REST);
+            break;
+        }
+        fitted.push_str(&line);
+        fitted.push('\n');
+    }
+    fitted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fitted;
+
+    #[test]
+    fn what_is_wrong_with_a_question_fits_too() {
+        let text = format!("error: {}\n{}", "x".repeat(500), "mistake \u{1b}[31m\n".repeat(1000));
+        let fitted = fitted(&text);
+        assert!(fitted.len() <= 4096 && fitted.ends_with("\n…\n"), "{}", fitted.len());
+        assert!(fitted.lines().next().is_some_and(|line| line.len() == 200));
+        assert!(!fitted.contains('\u{1b}'));
+        assert_eq!(super::fitted("error: a\n  hint: b\n"), "error: a\n  hint: b\n");
+    }
 }

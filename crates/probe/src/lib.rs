@@ -96,8 +96,7 @@ fn help_out(helper: &Helper, arguments: Vec<OsString>) -> ExitCode {
         Ok(meant) => meant,
         Err(error @ HelperError::Misuse(_)) => {
             let usage = format!("{} {}", helper.name, helper.usage);
-            output::print(&format!("error: {error}\n  usage: {usage}\n"));
-            return ExitCode::FAILURE;
+            return refuse(&format!("{error}\n  usage: {usage}"), None);
         }
         Err(HelperError::Mistaken(mistakes)) => return refuse(&mistakes.to_string(), None),
     };
