@@ -10,7 +10,7 @@ pub(super) fn page() -> Result<String> {
     let names: usize = services.iter().map(|entry| 1 + entry.aliases.len()).sum();
     let mut page = format!(
         "# Services\n\n{} services, known by {names} names: the predecessors' script names and container names \
-         among them. *Lacks* says what would prove more and is not looked at yet.\n\n\
+         among them. In a name `_` and `-` are the same, and it may be cut to 15 characters. *Lacks* says what would prove more and is not looked at yet.\n\n\
          | service | also called | checks | lacks |\n|---|---|---|---|\n",
         services.len()
     );
