@@ -5,6 +5,7 @@ use anyhow::{Context, Result};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
+use std::time::Duration;
 
 /// The port its broker is on.
 pub(super) const BUS: u16 = 5672;
@@ -36,12 +37,12 @@ pub(super) fn play(part: Part) -> Result<()> {
                 let mut connection = connection?;
                 // One that never said a word would be taken for frozen.
                 connection.write_all(b"welcome")?;
-                connections.push(connection);
+                connections.push(beat(connection));
             }
         }
         Part::Service => {
-            let mut bus = TcpStream::connect(("127.0.0.1", BUS)).context("cannot reach the bus")?;
-            bus.write_all(b"heartbeat")?;
+            let bus = TcpStream::connect(("127.0.0.1", BUS)).context("cannot reach the bus")?;
+            beat(bus);
             let listener = TcpListener::bind(("0.0.0.0", API)).context("cannot bind the API")?;
             ready();
             for connection in listener.incoming() {
@@ -62,6 +63,20 @@ pub(super) fn play(part: Part) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Reads what comes and answers it after a while: without heartbeats a living
+/// service would be taken for a wedged one, and rightly.
+fn beat(mut connection: TcpStream) -> thread::JoinHandle<std::io::Result<()>> {
+    thread::spawn(move || {
+        connection.write_all(b"heartbeat")?;
+        let mut buffer = [0; 64];
+        while connection.read(&mut buffer)? > 0 {
+            thread::sleep(Duration::from_secs(5));
+            connection.write_all(b"heartbeat")?;
+        }
+        Ok(())
+    })
 }
 
 /// Tells whoever started us.
