@@ -110,7 +110,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let step = session.progress.start("static probe");
     let built = probe::build_probe(&session)?;
     step.done(&built.describe());
-    let floor = static_true(&session)?;
+    let floor = static_floor(&session)?;
     let places = Places::new(&built.path, &floor, &peers.tripleo, &peers.kolla);
     let mut costs = Vec::new();
     for (stage, prefix) in [(Stage::Container, ""), (Stage::Crowd, "crowd ")] {
@@ -132,16 +132,40 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// The least a process can cost here: a static C program that does nothing.
-fn static_true(session: &Session) -> Result<PathBuf> {
-    let source = session.work("true.c");
-    let binary = session.work("true");
-    fs::write(&source, "int main(void) { return 0; }\n")?;
+/// The least a process can cost here: a static C program that does nothing. Given a command it runs
+/// that as its child and prints the child's peak memory: measured from here, our own would count,
+/// which a child has until it has become another program.
+const FLOOR: &str = r#"
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <fcntl.h>
+#include <unistd.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+int main(int argc, char **argv) {
+  struct rusage usage;
+  if (argc < 2) return 0;
+  pid_t child = vfork();
+  if (child == 0) {
+    dup2(open("/dev/null", O_WRONLY), 1);
+    execvp(argv[1], argv + 1);
+    _exit(127);
+  }
+  if (wait4(child, 0, 0, &usage) != child) return 1;
+  printf("%ld\n", usage.ru_maxrss);
+  return 0;
+}
+"#;
+
+fn static_floor(session: &Session) -> Result<PathBuf> {
+    let source = session.work("floor.c");
+    let binary = session.work("floor");
+    fs::write(&source, FLOOR)?;
     let (from, to): (&Path, &Path) = (&source, &binary);
     crate::program::Program::new("cc")
         .args(["-O2", "-static", "-o"])
         .args([to.as_os_str(), from.as_os_str()])
-        .logged(&session.interrupt, &session.log("static true"))?;
+        .logged(&session.interrupt, &session.log("static floor"))?;
     Ok(binary)
 }
 

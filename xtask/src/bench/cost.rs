@@ -28,8 +28,8 @@ pub(super) struct Cost {
 
 /// Runs all commands in turn, `rounds` times, so that whatever else the machine
 /// does is shared by all. A command that fails would measure nothing: an error.
-pub(super) fn measure(commands: &[Measured], rounds: usize) -> Result<Vec<Cost>> {
-    let mut runs: Vec<Vec<(Duration, u64)>> = vec![Vec::new(); commands.len()];
+pub(super) fn measure(commands: &[Measured], rounds: usize, floor: &str) -> Result<Vec<Cost>> {
+    let mut runs: Vec<Vec<Duration>> = vec![Vec::new(); commands.len()];
     // The first round warms caches and is not counted.
     for round in 0..=rounds {
         for (measured, runs) in commands.iter().zip(&mut runs) {
@@ -41,14 +41,21 @@ pub(super) fn measure(commands: &[Measured], rounds: usize) -> Result<Vec<Cost>>
     }
     let costs = commands.iter().zip(runs).map(|(measured, mut runs)| {
         runs.sort_unstable();
-        let (cpu, _) = runs[runs.len() / 2];
-        let peak_kb = runs.iter().map(|(_, peak)| *peak).max().unwrap_or_default();
-        Cost { name: measured.name.clone(), cpu_ms: cpu.as_secs_f64() * 1e3, peak_kb }
+        let cpu_ms = runs[runs.len() / 2].as_secs_f64() * 1e3;
+        let peak_kb = peak(measured, floor)?;
+        Ok(Cost { name: measured.name.clone(), cpu_ms, peak_kb })
     });
-    Ok(costs.collect())
+    costs.collect()
 }
 
-fn run(measured: &Measured) -> Result<(Duration, u64)> {
+/// The peak memory of a command, in kilobytes, as the floor program finds it.
+fn peak(measured: &Measured, floor: &str) -> Result<u64> {
+    let output = Command::new(floor).args(&measured.command).stdin(Stdio::null()).output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.trim().parse().with_context(|| format!("{}: no peak memory: {text}", measured.name))
+}
+
+fn run(measured: &Measured) -> Result<Duration> {
     let (program, arguments) = measured.command.split_first().context("no command")?;
     let child = Command::new(program)
         .args(arguments)
@@ -69,6 +76,5 @@ fn run(measured: &Measured) -> Result<(Duration, u64)> {
             String::from_utf8_lossy(&said.stdout)
         );
     }
-    // The library gives bytes where the kernel counts kilobytes.
-    Ok((ended.rusage.utime + ended.rusage.stime, ended.rusage.maxrss / 1024))
+    Ok(ended.rusage.utime + ended.rusage.stime)
 }

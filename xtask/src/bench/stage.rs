@@ -86,7 +86,7 @@ pub(super) fn perform(stage: Stage, places: &Places, rounds: usize) -> Result<()
         }
     }
     let helpers = link_helpers(&folder, &places.probe)?;
-    let costs = measure(&commands(stage, places, &helpers), rounds);
+    let costs = measure(&commands(stage, places, &helpers), rounds, &places.floor);
     for player in &mut players {
         // Ended with the namespace in any case.
         let _ = player.kill();
