@@ -1,7 +1,7 @@
 //! The reference pages, made from the lists the code itself reads. `--check` writes nothing and
 //! fails where a page is stale.
 
-use crate::{definitions, kinds, services};
+use crate::{commands, definitions, kinds, services};
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::Path;
@@ -19,6 +19,7 @@ type Render = fn() -> Result<String>;
 
 /// Every generated page.
 const PAGES: &[(&str, Render)] = &[
+    ("docs/reference/commands.md", commands::page),
     ("docs/reference/definitions.md", definitions::page),
     ("docs/reference/kinds.md", kinds::page),
     ("docs/reference/services.md", services::page),
