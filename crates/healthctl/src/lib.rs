@@ -1,6 +1,7 @@
 //! `healthctl`: what runs on this host, looked at from outside by the same
 //! definitions that the probe uses inside.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 #![cfg_attr(test, allow(missing_docs, reason = "tests are read, not rendered"))]
 
 pub mod commands; // what can be asked for, a file each
@@ -19,7 +20,14 @@ use std::process::ExitCode;
 
 /// The whole command.
 pub fn main() -> ExitCode {
-    let commands = commands::Cli::parse();
+    let commands = match commands::Cli::try_parse() {
+        Ok(commands) => commands,
+        Err(error) => {
+            // Where even that cannot be printed, the exit status still tells.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        }
+    };
     match commands.run() {
         Ok(exit) => exit,
         Err(error) => {

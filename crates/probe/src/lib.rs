@@ -2,6 +2,8 @@
 //! typed, which service that is, a plan, an answer.
 
 mod answer;
+#![cfg_attr(not(test), deny(clippy::disallowed_methods))]
+
 pub mod arguments;
 pub mod environment;
 pub mod help;
