@@ -1,9 +1,9 @@
 //! `/openstack/healthcheck`: the command every container carries. What was
 //! typed, which service that is, a plan, an answer.
 
-mod answer;
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 
+mod answer;
 pub mod arguments;
 pub mod environment;
 pub mod help;
