@@ -19,6 +19,9 @@ const SIGNALS: [(i32, &str); 3] = [(SIGTERM, "SIGTERM"), (SIGINT, "SIGINT"), (SI
 /// As long as commands that are killed may take to end.
 const TO_CLEAN_UP: Duration = Duration::from_millis(500);
 
+/// Between two looks at the limit.
+const PAUSE: Duration = Duration::from_millis(250);
+
 /// Enough for a poll and a message.
 const STACK: usize = 128 << 10;
 
@@ -88,8 +91,9 @@ impl Watch {
 
     fn run(&self, pipe: Option<&PipeReader>, caught: &AtomicUsize) {
         loop {
-            let left = self.state().left();
-            let timeout = Timespec::try_from(left).unwrap_or_default();
+            // The limit may have become shorter meanwhile.
+            let pause = self.state().left().min(PAUSE);
+            let timeout = Timespec::try_from(pause).unwrap_or_default();
             let _ = match pipe {
                 Some(pipe) => poll(&mut [PollFd::new(pipe, PollFlags::IN)], Some(&timeout)),
                 None => poll(&mut [], Some(&timeout)),
@@ -152,4 +156,59 @@ pub(crate) fn answer_for_panics() {
         output::print(&format!("unknown: healthcheck: internal error{place}\n"));
         std::process::exit(1);
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Watch, answer_for_panics};
+    use healthcheck::verdict::Role;
+    use std::process::{Command, Output};
+    use std::time::Duration;
+
+    /// Set in the process that a test starts of itself, to what it shall do there.
+    const PART: &str = "HEALTHCHECK_TEST_PART";
+
+    /// This very test once more, in a process of its own that it may end.
+    fn alone(test: &str, part: &str) -> Output {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", &format!("watch::tests::{test}"), "--nocapture"]);
+        command.env(PART, part).output().unwrap()
+    }
+
+    fn check(output: &Output, status: i32, said: &str) {
+        let out = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(status), "{out}");
+        assert!(out.contains(said), "{out}");
+    }
+
+    #[test]
+    fn what_is_stuck_is_ended_and_named() {
+        const NAME: &str = "what_is_stuck_is_ended_and_named";
+        if let Ok(part) = std::env::var(PART) {
+            let role = if part == "live" { Role::Live } else { Role::Health };
+            let watch = Watch::start(role, Duration::from_secs(3600));
+            watch.stage("x", "reading its settings");
+            watch.limit(Duration::from_millis(50));
+            loop {
+                std::thread::park();
+            }
+        }
+        let said = "unknown: x: interrupted: still reading its settings after 50 ms\n";
+        check(&alone(NAME, "none"), 1, said);
+        // What is not known must not restart anything.
+        check(&alone(NAME, "live"), 0, said);
+    }
+
+    #[test]
+    fn a_panic_is_an_answer_without_its_message() {
+        const NAME: &str = "a_panic_is_an_answer_without_its_message";
+        if std::env::var_os(PART).is_some() {
+            answer_for_panics();
+            panic!("hidden");
+        }
+        let output = alone(NAME, "panic");
+        check(&output, 1, "unknown: healthcheck: internal error at ");
+        let all = [output.stdout, output.stderr].concat();
+        assert!(!String::from_utf8_lossy(&all).contains("hidden"));
+    }
 }
