@@ -19,7 +19,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, SystemTime};
-use support::live::{Service, is_root, ready, task};
+use support::live::{Service, is_root, ready, skipped, task};
 use vantage::{Deadline, Pid, Vantage};
 
 /// What this binary does when it is started again as another process.
@@ -121,7 +121,7 @@ fn a_file_on_a_file_system_that_never_answers_is_left_behind() {
         -o fd=3,rootmode=40000,user_id=0,group_id=0 fuse $0/stuck && echo READY . && exec sleep 1000";
     let folder = tempfile::tempdir().unwrap();
     if !Path::new("/dev/fuse").exists() {
-        eprintln!("SKIPPED: there is no /dev/fuse");
+        skipped("there is no /dev/fuse");
         return;
     }
     let mut command = Command::new("unshare");

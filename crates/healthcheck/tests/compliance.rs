@@ -7,7 +7,7 @@ mod support;
 use serde::Deserialize;
 use std::path::PathBuf;
 use support::container::{Container, act};
-use support::live::{is_root, task};
+use support::live::{is_root, skipped, task};
 
 /// The variables by which `cargo xtask test` says where the programs are.
 const PROBE: &str = "HEALTHCHECK_PROBE";
@@ -82,7 +82,7 @@ fn commands(ask: &str, places: &[PathBuf; 3], container: &Container) -> [Vec<Str
 fn the_predecessors_and_we_give_the_same_answer_but_for_what_is_listed() {
     let places = [PROBE, TRIPLEO, KOLLA].map(|name| std::env::var_os(name).map(PathBuf::from));
     let [Some(probe), Some(tripleo), Some(kolla)] = places else {
-        eprintln!("SKIPPED: {PROBE}, {TRIPLEO} and {KOLLA} are set by `cargo xtask test`");
+        skipped(&format!("{PROBE}, {TRIPLEO} and {KOLLA} are set by `cargo xtask test`"));
         return;
     };
     if !is_root("a container") {
