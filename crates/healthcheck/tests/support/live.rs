@@ -80,5 +80,6 @@ pub(crate) fn is_root(what: &str) -> bool {
 /// Says that a test was left out, past the harness, which keeps what a test that
 /// passes prints to itself.
 pub(crate) fn skipped(why: &str) {
-    writeln!(std::io::stderr(), "SKIPPED: {why}").unwrap();
+    let line = format!("SKIPPED: {why}\n");
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
 }
