@@ -71,7 +71,7 @@ fn build_static(session: &Session, package: &str, binary: &str) -> Result<Built>
     let cargo = cargo(session)
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env("RUSTFLAGS", format!("{flags} {STATIC}").trim())
-        .args(["--package", package, "--target", &target]);
+        .args(["--release", "--package", package, "--target", &target]);
     let built = build(session, cargo, binary, &target)?;
     let bytes =
         fs::read(&built.path).with_context(|| format!("cannot read {}", built.path.display()))?;
@@ -79,7 +79,7 @@ fn build_static(session: &Session, package: &str, binary: &str) -> Result<Built>
     Ok(built)
 }
 
-/// Builds `healthctl` as it is installed on a host: release, dynamically linked.
+/// Builds `healthctl` to look with: unoptimised, as `cargo test` has built most of it already.
 pub(crate) fn build_healthctl(session: &Session) -> Result<Built> {
     build(session, cargo(session).args(["--package", "healthctl"]), "healthctl", "this host")
 }
@@ -88,7 +88,6 @@ fn cargo(session: &Session) -> Program {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     Program::new(cargo).within(session.root()).limit(BUILD_LIMIT).args([
         "build",
-        "--release",
         "--locked",
         "--message-format",
         "json-render-diagnostics",
