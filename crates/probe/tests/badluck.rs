@@ -76,7 +76,7 @@ fn the_deadline_ends_what_is_stuck_and_says_what() {
     std::fs::write(&file, ENDLESS.replace("PIDFILE", "/dev/null")).unwrap();
     let file = file.to_str().unwrap();
     let answer: Answer =
-        command(&["--deadline", "300ms", "--definition", file]).output().unwrap().into();
+        command(&["--deadline", "2s", "--definition", file]).output().unwrap().into();
     assert_eq!(answer.status, Some(1), "{answer:?}");
     assert!(answer.first().starts_with("unhealthy: x: command: "), "{}", answer.out);
     assert!(answer.first().contains("did not end in time"), "{}", answer.out);

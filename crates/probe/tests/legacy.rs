@@ -261,8 +261,8 @@ fn an_http_server_answers_by_curl_s_options() {
 fn a_server_that_never_answers_is_given_up_in_time() {
     let room = room();
     // It accepts, and says nothing.
-    let silent = "healthcheck_curl -m 0.5 http://127.0.0.1:$port/";
+    let silent = "healthcheck_curl -m 2 http://127.0.0.1:$port/";
     check(&room, silent, 1, "unhealthy: 127.0.0.1:");
-    let by_environment = "HEALTHCHECK_CURL_MAX_TIME=0.5 healthcheck_curl http://127.0.0.1:$port/";
+    let by_environment = "HEALTHCHECK_CURL_MAX_TIME=2 healthcheck_curl http://127.0.0.1:$port/";
     check(&room, by_environment, 1, "unhealthy: 127.0.0.1:");
 }
