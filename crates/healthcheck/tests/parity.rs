@@ -45,7 +45,7 @@ const CAN_SAY: [(&str, &[&str]); 7] = [
     ("command", &["unknown"]),
     ("connected", &["healthy", "degraded", "unknown", "unhealthy self", "unhealthy dependency"]),
     ("file", &["healthy", "unknown", "unhealthy self", "unhealthy environment"]),
-    ("http", &["unknown"]),
+    ("http", &["unknown", "unhealthy self"]),
     ("listening", &["healthy", "unknown", "unhealthy self"]),
     ("process", &["healthy", "unknown", "unhealthy self"]),
     ("socket", &["healthy", "unknown", "unhealthy self"]),

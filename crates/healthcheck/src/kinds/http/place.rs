@@ -53,7 +53,8 @@ impl Listeners {
             });
             let mut others = false;
             for socket in on_port {
-                if holders.hold(socket) {
+                // Where nobody can tell whose it is, the answer is still worth having.
+                if holders.hold(socket) || holders.may_hold(socket) {
                     for address in reachable(socket.local) {
                         if !found.addresses.contains(&address) {
                             found.addresses.push(address);
