@@ -180,7 +180,7 @@ fn a_dependency_s_outage_takes_a_pod_out_of_service_and_never_restarts_it() -> R
 fn kolla_s_helpers_are_answered_by_their_names() -> Result<()> {
     let base = from_xtask("HEALTHCHECK_IMAGE_MEMCACHED")?;
     let containerfile = format!(
-        "FROM {base}\nUSER root\nCOPY healthcheck /openstack/healthcheck\n{}",
+        "FROM {base}\nUSER root\nCOPY healthcheck /openstack/healthcheck\n{}\nUSER memcache",
         snippet("kolla")?
     );
     let image = image("kolla", &containerfile, &[])?;

@@ -11,6 +11,7 @@ use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::thread;
+use std::time::Duration;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut words = std::env::args().skip(1);
@@ -22,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         match word.as_str() {
             "listen" => accept_all(TcpListener::bind(next()?)?),
             "udp" => held.push(Box::new(UdpSocket::bind(next()?)?)),
-            "connect" => held.push(Box::new(TcpStream::connect(next()?)?)),
+            "connect" => read_all(TcpStream::connect(next()?)?)?,
             "http" => {
                 let listener = TcpListener::bind(next()?)?;
                 answer_all(listener, next()?);
@@ -38,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 let address = listener.local_addr()?;
                 held.push(Box::new(listener));
                 while let Ok(stream) =
-                    TcpStream::connect_timeout(&address, std::time::Duration::from_millis(300))
+                    TcpStream::connect_timeout(&address, Duration::from_millis(300))
                 {
                     held.push(Box::new(stream));
                 }
@@ -57,13 +58,34 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// Takes every connection and keeps it.
+/// Takes every connection, says a word on it, as a living server would, and keeps it.
 fn accept_all(listener: TcpListener) {
     thread::spawn(move || {
         let mut connections: Vec<TcpStream> = Vec::new();
-        connections.extend(listener.incoming().flatten());
-        connections
+        for mut connection in listener.incoming().flatten() {
+            // A client may have gone.
+            let _ = connection.write_all(b"AMQP\0\0\x09\x01");
+            connections.push(connection);
+        }
     });
+}
+
+/// Hears the other side's first word, where it comes soon, then reads whatever else it says.
+fn read_all(mut connection: TcpStream) -> std::io::Result<()> {
+    let mut word = [0; 64];
+    connection.set_read_timeout(Some(Duration::from_secs(5)))?;
+    // Silence is an answer too.
+    let _ = connection.read(&mut word);
+    connection.set_read_timeout(None)?;
+    thread::spawn(move || {
+        while connection.read(&mut word).is_ok_and(|length| length > 0) {}
+        // Its end of a connection that the other side has closed stays open.
+        loop {
+            thread::park();
+            let _ = connection.peer_addr();
+        }
+    });
+    Ok(())
 }
 
 /// Answers every request with one status.
