@@ -615,6 +615,7 @@ fn an_api_is_asked_where_its_own_files_say() {
     let vhost = "Listen 10.0.0.1:8774\n<VirtualHost 10.0.0.1:8774>\n  ServerName api.internal\n  \
         SSLEngine on\n  WSGIScriptAlias / /var/www/nova-api\n</VirtualHost>\n";
     let uwsgi = "[uwsgi]\nhttps = 10.0.0.1:8874,/etc/nova/c.pem,/etc/nova/k.pem\n";
+    let silent = "[uwsgi]\nmaster = true\n#http-socket = :8774\n";
     let conf = "[DEFAULT]\nosapi_compute_listen_port = 18774\n";
     let cases: &[(&[(&str, &str)], &str)] = &[
         (
@@ -629,6 +630,11 @@ fn an_api_is_asked_where_its_own_files_say() {
         (
             &[("/etc/nova/nova-api-uwsgi.ini", uwsgi), ("/etc/nova/nova.conf", conf)],
             "port 8874 (https)",
+        ),
+        // Debian ships this file in every image, whatever serves the API there.
+        (
+            &[("/etc/nova/nova-api-uwsgi.ini", silent), ("/etc/nova/nova.conf", conf)],
+            "port 18774 (http)",
         ),
         (&[("/etc/nova/nova.conf", conf)], "port 18774 (http)"),
         (&[], "port 8774 (http)"),

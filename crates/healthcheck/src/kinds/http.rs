@@ -94,10 +94,10 @@ status = [200, \"3xx\"]          # what curl --fail lets pass if not given
         ("url", "what to ask for; a host that means every address is looked for as with `port`"),
         (
             "port",
-            "the port; of several, the first that a process of the container listens on; beside `vhost` or `uwsgi`, for where none of their files is there",
+            "the port; of several, the first that a process of the container listens on; beside `vhost` or `uwsgi`, for where none of their files says it",
         ),
         ("vhost", "Apache's files; the first virtual host of the first that is there"),
-        ("uwsgi", "uwsgi's files; the address and TLS of the first that is there"),
+        ("uwsgi", "uwsgi's files; the address and TLS of the first that says them"),
         ("unix", "a unix socket's path"),
         ("path", "the path, and a query if need be; `/` if not given"),
         ("tls", "whether to speak TLS; if nothing says, it is found out"),

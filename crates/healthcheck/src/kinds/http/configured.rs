@@ -8,8 +8,8 @@ use crate::settings::vhost::{self, Tls, Vhost};
 use std::path::{Path, PathBuf};
 use vantage::{Blind, FileError, Obstacle, Port};
 
-/// The first virtual host of the first of the files that is there; `None` where
-/// none is.
+/// The first virtual host of the first of the files that says where; `None` where
+/// none is there, or none of uwsgi's says it.
 pub(super) fn configured(
     vhosts: &[Var<String>],
     uwsgi: &[Var<String>],
@@ -30,7 +30,8 @@ pub(super) fn configured(
                 }
             };
             return match read(&text) {
-                Ok(vhost) => Ok(Some((path.into(), vhost))),
+                Ok(Some(vhost)) => Ok(Some((path.into(), vhost))),
+                Ok(None) => continue,
                 Err(expected) => {
                     let error = format!("expected {expected}, found none");
                     Err(Unplanned::Malformed { origin: path, error })
@@ -41,16 +42,17 @@ pub(super) fn configured(
     Ok(None)
 }
 
-/// Reads one file, or says what it lacks.
-type Reader = fn(&str) -> Result<Vhost, &'static str>;
+/// Reads one file; `None` if it leaves where to something else, an error if it lacks what it must have.
+type Reader = fn(&str) -> Result<Option<Vhost>, &'static str>;
 
-fn apache(text: &str) -> Result<Vhost, &'static str> {
-    vhost::parse(text).into_iter().next().ok_or("a <VirtualHost>")
+fn apache(text: &str) -> Result<Option<Vhost>, &'static str> {
+    vhost::parse(text).into_iter().next().map(Some).ok_or("a <VirtualHost>")
 }
 
 /// uwsgi's options for HTTP, those for TLS first. What follows the address, as
 /// in `https = 10.0.0.1:8774,/etc/cert.pem,/etc/key.pem`, is not of use here.
-fn options(text: &str) -> Result<Vhost, &'static str> {
+/// Debian's packages ship files without any, and name the port on the command line.
+fn options(text: &str) -> Result<Option<Vhost>, &'static str> {
     let keys = [
         ("https", Tls::On),
         ("https-socket", Tls::On),
@@ -59,13 +61,13 @@ fn options(text: &str) -> Result<Vhost, &'static str> {
     ];
     let found =
         keys.iter().find_map(|&(key, tls)| Some((lookup(Format::Uwsgi, text, "uwsgi", key)?, tls)));
-    let (entry, tls) = found.ok_or("an http option of uwsgi's")?;
+    let Some((entry, tls)) = found else { return Ok(None) };
     let place = entry.value.split(',').next().unwrap_or_default().trim();
     let (address, port) = place.rsplit_once(':').unwrap_or(("", place));
     let address = address.trim_start_matches('[').trim_end_matches(']');
     let address = (!address.is_empty()).then(|| address.to_owned());
     let port = port.parse().ok().and_then(Port::new);
-    Ok(Vhost { address, port, tls, server_name: None, path: None, line: entry.line })
+    Ok(Some(Vhost { address, port, tls, server_name: None, path: None, line: entry.line }))
 }
 
 #[cfg(test)]
@@ -89,7 +91,7 @@ mod tests {
             ("", None),
         ];
         for (text, expected) in cases {
-            let found = options(&format!("[uwsgi]\nmaster = true\n{text}\n")).ok();
+            let found = options(&format!("[uwsgi]\nmaster = true\n{text}\n")).unwrap();
             let found =
                 found.as_ref().map(|v| (v.address.as_deref(), v.port.map(|p| p.get()), v.tls));
             assert_eq!(found, expected, "{text}");
