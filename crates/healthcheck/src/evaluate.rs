@@ -1,7 +1,7 @@
 //! A plan's looks, side by side under one deadline, become findings. The only
 //! loop; whatever is stuck is named and left behind.
 
-use crate::kinds::{Judgement, Look};
+use crate::kinds::{Judgement, Look, Waits};
 use crate::plan::{Plan, Planned};
 use crate::settings::secret::{HIDDEN, is_secret_name};
 use crate::text::shown;
@@ -106,33 +106,32 @@ const STACK: usize = 512 << 10;
 pub fn evaluate(plan: &Plan, from: &Arc<Vantage>) -> Vec<Finding> {
     let by = Deadline::after(plan.deadline);
     let look_by = Deadline::after(plan.deadline - margin(plan.deadline));
-    let mut findings: Vec<Option<Finding>> = Vec::new();
+    let mut findings: Vec<Option<Finding>> = vec![None; plan.checks.len()];
     let (sender, answers) = channel();
     for (index, planned) in plan.checks.iter().enumerate() {
-        findings.push(match &planned.look {
-            Ok(look) => {
-                let (look, from, sender) = (Arc::clone(look), Arc::clone(from), sender.clone());
-                let kind = planned.kind;
-                let started = spawn(move || {
-                    // What a broken look leaves behind is dropped with it.
-                    let work = AssertUnwindSafe(|| look.look(&from, look_by));
-                    let finding = catch_unwind(work).unwrap_or_else(|_| broken(kind, &*look));
-                    // Nobody listens any more once the deadline has passed.
-                    let _ = sender.send((index, finding));
-                });
-                match started {
-                    Ok(()) => None,
-                    Err(error) => {
-                        let verdict = Verdict::unknown(format!("cannot start a thread: {error}"));
-                        Some(Finding::new(planned.kind, verdict.into(), None))
-                    }
-                }
-            }
-            Err(unplanned) => {
-                let verdict = Verdict::unknown(unplanned.to_string());
-                Some(Finding::new(planned.kind, verdict.into(), None))
+        if let Err(unplanned) = &planned.look {
+            let verdict = Verdict::unknown(unplanned.to_string());
+            findings[index] = Some(Finding::new(planned.kind, verdict.into(), None));
+        }
+    }
+    for errand in errands(plan) {
+        let indices: Vec<usize> = errand.iter().map(|(index, ..)| *index).collect();
+        let (from, sender) = (Arc::clone(from), sender.clone());
+        let started = spawn(move || {
+            for (index, kind, look) in errand {
+                // What a broken look leaves behind is dropped with it.
+                let work = AssertUnwindSafe(|| look.look(&from, look_by));
+                let finding = catch_unwind(work).unwrap_or_else(|_| broken(kind, &*look));
+                // Nobody listens any more once the deadline has passed.
+                let _ = sender.send((index, finding));
             }
         });
+        if let Err(error) = started {
+            for index in indices {
+                let verdict = Verdict::unknown(format!("cannot start a thread: {error}"));
+                findings[index] = Some(Finding::new(plan.checks[index].kind, verdict.into(), None));
+            }
+        }
     }
     drop(sender);
     while findings.iter().any(Option::is_none) {
@@ -154,6 +153,31 @@ pub fn evaluate(plan: &Plan, from: &Arc<Vantage>) -> Vec<Finding> {
             finding.named(&planned.name).without_secrets(planned)
         })
         .collect()
+}
+
+/// What one thread does, in order: the place of each look, its kind, itself.
+type Errand = Vec<(usize, &'static str, Arc<dyn Look>)>;
+
+/// Who looks at what: each look that may have to wait has a thread of its own,
+/// and those that never wait go before the first of these. A thread costs more
+/// than such a look does.
+fn errands(plan: &Plan) -> Vec<Errand> {
+    let (mut prompt, mut waiting): (Errand, Vec<Errand>) = (Vec::new(), Vec::new());
+    for (index, planned) in plan.checks.iter().enumerate() {
+        let Ok(look) = &planned.look else { continue };
+        let item = (index, planned.kind, Arc::clone(look));
+        match look.waits() {
+            Waits::Never => prompt.push(item),
+            Waits::ForAnAnswer => waiting.push(vec![item]),
+        }
+    }
+    if let Some(first) = waiting.first_mut() {
+        prompt.append(first);
+        *first = prompt;
+    } else if !prompt.is_empty() {
+        waiting.push(prompt);
+    }
+    waiting
 }
 
 /// Starts a thread that nobody joins: one that is stuck must not hold us.

@@ -32,6 +32,8 @@ pub trait Kind: Sized + Send + Sync + 'static {
     const EXAMPLE: &'static str;
     /// Its fields and what each means, for the reference.
     const FIELDS: Fields;
+    /// Whether a look may have to wait for somebody's answer.
+    const WAITS: Waits = Waits::ForAnAnswer;
     /// What an author writes: the fields of its `[[check]]`.
     type Written: DeserializeOwned + fmt::Debug + Send + Sync + 'static;
     /// The evidence, shown in the report.
@@ -54,6 +56,15 @@ pub trait Kind: Sized + Send + Sync + 'static {
 
     /// Judges, and never looks.
     fn judge(&self, seen: &Self::Seen) -> Judgement;
+}
+
+/// What a look may have to wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waits {
+    /// Nothing: the kernel's own tables say it all.
+    Never,
+    /// A peer, a disk or a child, so it must not hold up the others.
+    ForAnAnswer,
 }
 
 /// The fields of a kind: name and meaning, as the reference prints them.
@@ -153,6 +164,9 @@ pub trait Look: Send + Sync {
     /// What will be looked at, in words.
     fn describe(&self) -> String;
 
+    /// Whether it may have to wait for somebody's answer.
+    fn waits(&self) -> Waits;
+
     /// Looks and judges.
     fn look(&self, from: &Vantage, by: Deadline) -> Finding;
 }
@@ -175,6 +189,10 @@ impl<K: Kind> Written for WrittenFor<K> {
 impl<K: Kind> Look for K {
     fn describe(&self) -> String {
         Kind::describe(self)
+    }
+
+    fn waits(&self) -> Waits {
+        K::WAITS
     }
 
     fn look(&self, from: &Vantage, by: Deadline) -> Finding {

@@ -50,6 +50,10 @@ const LATE: Duration = Duration::from_secs(60);
 struct Does<F>(F);
 
 impl<F: Fn() -> Verdict + Send + Sync> Look for Does<F> {
+    fn waits(&self) -> healthcheck::kinds::Waits {
+        healthcheck::kinds::Waits::ForAnAnswer
+    }
+
     fn describe(&self) -> String {
         "that the moon is up".into()
     }

@@ -1,7 +1,7 @@
 //! The service listens: the port is bound, by the right process, and the queue
 //! of connections it has not yet accepted is not full.
 
-use super::{Fields, Judgement, Kind};
+use super::{Fields, Judgement, Kind, Waits};
 use crate::definition::{OneOrMany, Var};
 use crate::owner::Holders;
 use crate::plan::{Scene, Unplanned};
@@ -85,6 +85,7 @@ protocol = \"tcp\"               # or \"udp\"
         ("protocol", "`tcp` or `udp`; `tcp` if not given"),
         ("all", "`true`: it must listen on every port"),
     ];
+    const WAITS: Waits = Waits::Never;
     type Written = Written;
     type Seen = Seen;
 

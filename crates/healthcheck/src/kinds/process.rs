@@ -1,7 +1,7 @@
 //! The service's process runs: the right program, alive, not stopped, and not
 //! only a zombie.
 
-use super::{Fields, Judgement, Kind};
+use super::{Fields, Judgement, Kind, Waits};
 use crate::definition::Var;
 use crate::plan::{Scene, Unplanned};
 use crate::program::Program;
@@ -54,6 +54,7 @@ process = \"nova-compute\"       # by its name, whatever interpreter runs it
         ("process", "the program; the definition's if not given"),
         ("at-least", "how many processes of it there must be; 1 if not given"),
     ];
+    const WAITS: Waits = Waits::Never;
     type Written = Written;
     type Seen = Seen;
 
