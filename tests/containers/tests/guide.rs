@@ -104,8 +104,8 @@ fn the_definition_is_linted_explained_and_evaluated() -> Result<()> {
     let definition = snippet("definition")?;
     let config =
         "[DEFAULT]\ntransport_url = rabbit://u:hidden@127.0.0.1:5672/\n[api]\nbind_port = 8778\n";
-    let containerfile = "FROM scratch\nWORKDIR /work\nCOPY stand-in /inventory-agent\n\
-         COPY healthcheck /openstack/healthcheck\nCOPY inventory-agent.toml /work/inventory-agent.toml\n\
+    let containerfile = "FROM scratch\nWORKDIR /definitions\nCOPY stand-in /inventory-agent\n\
+         COPY healthcheck /openstack/healthcheck\nCOPY inventory-agent.toml /definitions/inventory-agent.toml\n\
          COPY inventory.conf /etc/inventory/inventory.conf\n";
     let files = [("inventory-agent.toml", definition.as_str()), ("inventory.conf", config)];
     let image = image("definition", containerfile, &files)?;
