@@ -84,12 +84,25 @@ pub struct Check {
     pub when: Option<Condition>,
     /// It is not looked at while one of these holds.
     pub unless: Vec<Condition>,
+    /// What its verdict is at worst, where the service can do without.
+    pub at_worst: AtWorst,
     /// The kind's own values.
     pub written: Arc<dyn Written>,
     /// The settings its values refer to, and where.
     uses: Vec<(String, Range<usize>)>,
     /// The settings its conditions ask for, and where.
     asks: Vec<(String, Range<usize>)>,
+}
+
+/// What a check's verdict is at worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AtWorst {
+    /// Whatever it is.
+    #[default]
+    Unhealthy,
+    /// Works, but.
+    Degraded,
 }
 
 impl Definition {
@@ -217,6 +230,10 @@ pub const KEYS: Fields = &[
 pub const CHECK_KEYS: Fields = &[
     ("kind", "its kind"),
     ("name", "what to call it in findings; the kind's name if not given"),
+    (
+        "at-worst",
+        "`\"degraded\"` where the service can do without what is looked at; `\"unhealthy\"` if not given",
+    ),
     ("when", "a condition: it is only looked at while this holds"),
     ("unless", "a condition, or several: it is not looked at while one of them holds"),
 ];
@@ -365,12 +382,13 @@ fn read_check(item: Spanned<DeValue<'_>>, decoder: &mut Decoder<'_>) -> Option<C
     let when: Option<Condition> = decoder.value("when", table.remove("when"));
     let unless: Option<OneOrMany<Condition>> = decoder.value("unless", table.remove("unless"));
     let unless = unless.map(OneOrMany::into_vec).unwrap_or_default();
+    let at_worst: Option<AtWorst> = decoder.value("at-worst", table.remove("at-worst"));
     let settings = |condition: &Condition| condition.setting.clone();
     let mut asks = Vec::new();
     asks.extend(when.iter().filter_map(settings).map(|name| (name, places[0].clone())));
     asks.extend(unless.iter().filter_map(settings).map(|name| (name, places[1].clone())));
     let Some(kind) = table.remove("kind") else {
-        decoder.mistake(span, format!("kind: expected {}, found nothing", kinds::one_of()), None);
+        decoder.mistake(span, format!("kind: expected {}, found nothing", kinds::EXPECTED), None);
         return None;
     };
     let kind_span = kind.span();
@@ -380,11 +398,20 @@ fn read_check(item: Spanned<DeValue<'_>>, decoder: &mut Decoder<'_>) -> Option<C
         let found = crate::text::shown(&kind, 60);
         decoder.mistake(
             kind_span,
-            format!("kind: expected {}, found \"{found}\"", kinds::one_of()),
+            format!("kind: expected {}, found \"{found}\"", kinds::EXPECTED),
             nearest(&kind, names),
         );
         return None;
     };
     let written = (entry.read)(decoder, Spanned::new(span, table))?;
-    Some(Check { name: name.unwrap_or(kind), kind: entry.name, when, unless, written, uses, asks })
+    Some(Check {
+        name: name.unwrap_or(kind),
+        kind: entry.name,
+        when,
+        unless,
+        at_worst: at_worst.unwrap_or_default(),
+        written,
+        uses,
+        asks,
+    })
 }

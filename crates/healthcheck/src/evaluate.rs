@@ -1,6 +1,7 @@
 //! A plan's looks, side by side under one deadline, become findings. The only
 //! loop; whatever is stuck is named and left behind.
 
+use crate::definition::AtWorst;
 use crate::kinds::{Judgement, Look, Waits};
 use crate::plan::{Plan, Planned};
 use crate::settings::secret::{HIDDEN, is_secret_name};
@@ -64,6 +65,16 @@ impl Finding {
         self.hint = self.hint.as_deref().map(hide);
         if let Some(seen) = &mut self.seen {
             hide_in(seen, &hide);
+        }
+        self
+    }
+
+    /// What the service can do without does not make it worse than degraded.
+    fn at_worst(mut self, worst: AtWorst) -> Self {
+        if worst == AtWorst::Degraded
+            && let Verdict::Unknown { because } | Verdict::Unhealthy { because, .. } = &self.verdict
+        {
+            self.verdict = Verdict::degraded(because.clone());
         }
         self
     }
@@ -150,7 +161,7 @@ pub fn evaluate(plan: &Plan, from: &Arc<Vantage>) -> Vec<Finding> {
         .map(|(planned, finding)| {
             let finding =
                 finding.unwrap_or_else(|| unanswered(planned.kind, &planned.look, plan.deadline));
-            finding.named(&planned.name).without_secrets(planned)
+            finding.named(&planned.name).at_worst(planned.at_worst).without_secrets(planned)
         })
         .collect()
 }

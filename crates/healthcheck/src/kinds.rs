@@ -6,13 +6,13 @@ pub mod connected;
 pub mod file;
 pub mod http;
 pub mod listening;
+pub mod memcached;
 pub mod process;
 pub mod socket;
 
 use crate::definition::decode::Decoder;
 use crate::evaluate::Finding;
 use crate::plan::{Scene, Unplanned};
-use crate::text::either;
 use crate::verdict::Verdict;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -136,6 +136,7 @@ pub const ALL: &[Entry] = &[
     entry::<file::File>(),
     entry::<http::Http>(),
     entry::<listening::Listening>(),
+    entry::<memcached::Memcached>(),
     entry::<process::Process>(),
     entry::<socket::Socket>(),
 ];
@@ -145,10 +146,8 @@ pub fn find(name: &str) -> Option<&'static Entry> {
     ALL.iter().find(|entry| entry.name == name)
 }
 
-/// All names, for messages.
-pub fn one_of() -> String {
-    either(&ALL.iter().map(|entry| entry.name).collect::<Vec<_>>())
-}
+/// What messages say where a kind is expected: there are too many to name.
+pub(crate) const EXPECTED: &str = "a kind of check such as connected, http or process";
 
 /// What an author wrote, whatever its kind.
 pub trait Written: fmt::Debug + Send + Sync {

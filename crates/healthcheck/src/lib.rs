@@ -10,8 +10,10 @@ pub mod definition; // what an author wrote, and its mistakes
 pub mod catalog; // the definitions that come with us, and those of the image
 pub mod program; // which processes are meant
 pub mod settings; // what the service itself is configured to
-pub mod http; // a request and its answer, over any stream
-pub mod tls; // the same, encrypted
+pub mod protocols; // conversations, over any stream
+mod link; // a connection, plain or within TLS
+mod listeners; // where a service listens
+mod peer; // whom a kind speaks to, and what it means where that fails
 mod conditions; // what a JSON document must say
 mod owner; // whose a socket is
 pub mod plan; // definition and vantage → what will be looked at

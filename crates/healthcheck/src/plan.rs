@@ -1,7 +1,7 @@
 //! A definition and a vantage make a plan: the checks that apply, their values
 //! filled in from the service's own settings, each looked up once.
 
-use crate::definition::{Check, Condition, Definition, FromText, Var, placeholders};
+use crate::definition::{AtWorst, Check, Condition, Definition, FromText, Var, placeholders};
 use crate::kinds::Look;
 use crate::program::Program;
 use crate::settings::secret::Secret;
@@ -47,6 +47,8 @@ pub struct Planned {
     pub kind: &'static str,
     /// How to look, or why that could not be planned.
     pub look: Result<Arc<dyn Look>, Unplanned>,
+    /// What its verdict is at worst.
+    pub at_worst: AtWorst,
     /// The settings it used.
     pub used: Vec<Used>,
 }
@@ -136,6 +138,7 @@ impl Plan {
                     name: check.name.clone(),
                     kind: check.kind,
                     look: Err(unplanned),
+                    at_worst: check.at_worst,
                     used: Vec::new(),
                 }),
             }
@@ -321,7 +324,7 @@ impl<'a> Scene<'a> {
         self.used.borrow_mut().clear();
         let look = check.written.plan(self).map(Arc::from);
         let used = self.used.take();
-        Planned { name: check.name.clone(), kind: check.kind, look, used }
+        Planned { name: check.name.clone(), kind: check.kind, look, at_worst: check.at_worst, used }
     }
 
     /// Why a check does not apply here, if it does not.

@@ -6,6 +6,7 @@
 mod support;
 
 use healthcheck::catalog::Catalog;
+use healthcheck::definition::AtWorst;
 use healthcheck::evaluate::{Finding, evaluate};
 use healthcheck::kinds::{Judgement, Look};
 use healthcheck::maintenance::Maintenance;
@@ -64,8 +65,13 @@ impl<F: Fn() -> Verdict + Send + Sync> Look for Does<F> {
 }
 
 fn plan(looks: Vec<Arc<dyn Look>>, deadline: Duration) -> Plan {
-    let planned =
-        |look| Planned { name: "sky".into(), kind: "process", look: Ok(look), used: Vec::new() };
+    let planned = |look| Planned {
+        name: "sky".into(),
+        kind: "process",
+        look: Ok(look),
+        at_worst: AtWorst::Unhealthy,
+        used: Vec::new(),
+    };
     Plan {
         service: "night".into(),
         deadline,

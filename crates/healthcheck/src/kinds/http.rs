@@ -4,26 +4,24 @@
 mod configured;
 mod expected;
 mod judge;
-mod place;
 mod seen;
 mod written;
 
 use super::{Fields, Judgement, Kind};
 use crate::conditions::JsonCondition;
-use crate::http::{Errand, Fetched, Place, Scheme, Url, bracketed, fetch};
+use crate::listeners::Listeners;
+use crate::peer::Encryption;
 use crate::plan::{Scene, Unplanned};
 use crate::program::Program;
+use crate::protocols::http::{Errand, Fetched, Place, Scheme, Url, bracketed, fetch};
 use crate::text::shown;
-use crate::tls::{Identity, PemError, Trust, system_trust};
 use expected::Statuses;
-use place::Listeners;
 use regex_lite::Regex;
 pub use seen::Seen;
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::SystemTime;
-use vantage::{Blind, Deadline, DialError, FileError, Obstacle, Port, UnixAddress, Vantage};
+use vantage::{Blind, Deadline, DialError, Port, UnixAddress, Vantage};
 pub use written::Written;
 
 /// The service answers a request.
@@ -31,9 +29,7 @@ pub struct Http {
     ask: Ask,
     errand: Errand,
     guessed: Guessed,
-    verify: Verify,
-    /// The files of our own certificate and its key.
-    identity: Option<(PathBuf, PathBuf)>,
+    encryption: Encryption,
     statuses: Statuses,
     body: Option<Regex>,
     json: Vec<JsonCondition>,
@@ -70,13 +66,6 @@ struct Sought {
 enum Guessed {
     Yes,
     No,
-}
-
-/// Whose word is taken for the server.
-enum Verify {
-    Nothing,
-    System,
-    Authority(PathBuf),
 }
 
 impl Kind for Http {
@@ -216,8 +205,8 @@ impl Http {
         by: Deadline,
     ) -> Result<Seen, Blind> {
         if errand.url.scheme == Scheme::Https {
-            errand.trust = self.trust(from)?;
-            errand.identity = self.identity(from)?;
+            errand.trust = self.encryption.verify.trust(from)?;
+            errand.identity = self.encryption.identity(from)?;
         }
         let now = from.now();
         match fetch(errand, from, by) {
@@ -275,36 +264,4 @@ impl Http {
             _ => None,
         }
     }
-
-    fn trust(&self, from: &Vantage) -> Result<Trust, Blind> {
-        let blind =
-            |error: PemError| Blind::new("verify the server", Obstacle::Other(error.to_string()));
-        match &self.verify {
-            Verify::Nothing => Ok(Trust::Anybody),
-            Verify::System => system_trust(from).map_err(blind),
-            Verify::Authority(path) => Trust::from_pem(&read(path, from)?).map_err(|error| {
-                Blind::new(format!("read {}", path.display()), Obstacle::Other(error.to_string()))
-            }),
-        }
-    }
-
-    fn identity(&self, from: &Vantage) -> Result<Option<Arc<Identity>>, Blind> {
-        let Some((certificate, key)) = &self.identity else { return Ok(None) };
-        let identity = Identity::from_pem(&read(certificate, from)?, &read(key, from)?);
-        identity.map(|identity| Some(Arc::new(identity))).map_err(|error| {
-            let what = format!("read {}", certificate.display());
-            Blind::new(what, Obstacle::Other(error.to_string()))
-        })
-    }
-}
-
-fn read(path: &Path, from: &Vantage) -> Result<Vec<u8>, Blind> {
-    from.read(path).map_err(|error| {
-        let obstacle = match error {
-            FileError::Missing(_) => Obstacle::Missing,
-            FileError::Forbidden(_) => Obstacle::Forbidden,
-            other => Obstacle::Other(other.to_string()),
-        };
-        Blind::new(format!("read {}", path.display()), obstacle)
-    })
 }

@@ -3,7 +3,7 @@
 
 use super::sockets::is_no_socket;
 use super::{EngineError, Place};
-use healthcheck::http::{self, HttpError, Limits, Request};
+use healthcheck::protocols::http::{self, HttpError, Limits, Request};
 use healthcheck::text::shown;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -106,7 +106,7 @@ impl Socket {
     }
 
     fn not_answered(&self, path: &str, error: &HttpError) -> EngineError {
-        use healthcheck::http::{BodyError, Trouble};
+        use healthcheck::protocols::http::{BodyError, Trouble};
         let silent = matches!(
             error,
             HttpError::Silent

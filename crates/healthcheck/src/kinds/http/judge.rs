@@ -8,9 +8,9 @@
 
 use super::Http;
 use super::seen::{Answer, Certificate, Seen, Trouble, What};
-use crate::http::Scheme;
 use crate::kinds::Judgement;
 use crate::kinds::file::span;
+use crate::protocols::http::Scheme;
 use crate::text::{either, shown};
 use crate::verdict::Verdict;
 

@@ -1,10 +1,10 @@
 //! What was seen of a request and its answer: no judgement, and no secret.
 
-use super::place::Listeners;
-use crate::http::{BodyEnd, Cause, Failure, Fetched, HttpError};
+use crate::listeners::Listeners;
+use crate::protocols::http::{BodyEnd, Cause, Failure, Fetched, HttpError};
+use crate::protocols::tls::{Served, TlsError};
 use crate::settings::secret::redact;
 use crate::text::shown;
-use crate::tls::{Served, TlsError};
 use serde::Serialize;
 use std::time::{Duration, SystemTime};
 use vantage::{Blind, DialError};
@@ -193,7 +193,7 @@ fn what(cause: &Cause) -> What {
             TlsError::PlainHttp => What::Scheme,
             TlsError::Certificate(_) => What::Certificate,
             TlsError::ClientCertificate => What::ClientCertificate,
-            TlsError::Broken(crate::http::Trouble::TimedOut) => What::Silent,
+            TlsError::Broken(crate::protocols::http::Trouble::TimedOut) => What::Silent,
             _ => What::Garbled,
         },
         Cause::Http(HttpError::Silent) => What::Silent,

@@ -1,18 +1,19 @@
 //! What an author writes of an `http` check, and what it comes to.
 
 use super::configured::configured;
-use super::place::is_every_address;
-use super::{Ask, Guessed, Http, Sought, Verify};
+use super::{Ask, Guessed, Http, Sought};
 use crate::conditions::JsonCondition;
 use crate::definition::{OneOrMany, Var};
-use crate::http::{Errand, Limits, Method, Scheme, Url};
 use crate::kinds::command::Matching;
 use crate::kinds::http::expected::Statuses;
+use crate::listeners::is_every_address;
+use crate::peer::{Encryption, Verify};
 use crate::plan::{Scene, Unplanned};
 use crate::program::Program;
+use crate::protocols::http::{Errand, Limits, Method, Scheme, Url};
+use crate::protocols::tls::Trust;
 use crate::settings::secret::Secret;
 use crate::settings::vhost::Tls;
-use crate::tls::Trust;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -130,8 +131,11 @@ impl Http {
                 proxy,
             },
             guessed,
-            verify: verify(written, path(&written.ca)?)?,
-            identity,
+            encryption: Encryption {
+                verify: verify(written, path(&written.ca)?)?,
+                identity,
+                server_name: None,
+            },
             statuses: written.status.clone().unwrap_or_default(),
             body: written.body.as_ref().map(|body| body.0.clone()),
             json: json?,

@@ -1,18 +1,23 @@
-//! A connection, plain or within TLS.
+//! A connection, plain or within TLS, under its own deadline.
 
-use crate::tls::{self, Failed, Peer, Served, TlsStream};
+use crate::protocols::tls::{self, Failed, Peer, Served, TlsStream};
 use std::io::{self, Read, Write};
 use vantage::Stream;
 
 /// A connection.
-pub(super) enum Link {
+pub(crate) enum Link {
+    /// As it was made.
     Plain(Stream),
+    /// Within TLS.
     Tls(Box<TlsStream<Stream>>),
 }
 
 impl Link {
     /// The same within TLS, and what the server served.
-    pub(super) fn encrypt(self, peer: Peer<'_>) -> Result<(Self, Option<Served>), Failed> {
+    ///
+    /// # Errors
+    /// As for [`tls::connect`].
+    pub(crate) fn encrypt(self, peer: Peer<'_>) -> Result<(Self, Option<Served>), Failed> {
         match self {
             Self::Plain(stream) => {
                 let stream = tls::connect(stream, peer)?;

@@ -3,14 +3,12 @@
 //! are to be followed. What became of it is told with all that an operator
 //! asks for: where, how long, whose certificate.
 
-mod link;
-
 use super::{
     Head, HttpError, Limits, Malformed, Method, Request, Response, Scheme, Url, UrlError, exchange,
 };
+use crate::link::Link;
+use crate::protocols::tls::{self, Identity, Served, TlsError, Trust};
 use crate::settings::secret::Secret;
-use crate::tls::{self, Identity, Served, TlsError, Trust};
-use link::Link;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! URLs as people write them.
 
 use super::{Scheme, Url, UrlError};
-use crate::http::Request;
+use crate::protocols::http::Request;
 use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 
 #[test]

@@ -1,6 +1,6 @@
 //! What can be wrong with an answer, in words that follow the server's name.
 
-use crate::tls::TlsError;
+use crate::protocols::tls::TlsError;
 use std::io;
 
 /// Why there is no answer.

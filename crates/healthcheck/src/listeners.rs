@@ -8,21 +8,21 @@ use vantage::{Blind, Deadline, Obstacle, Port, Protocol, SocketState, Vantage, W
 
 /// What was found of the listeners on some ports.
 #[derive(Debug, Default)]
-pub(super) struct Listeners {
+pub(crate) struct Listeners {
     /// Where to connect, the best place first; all with the same port.
-    pub(super) addresses: Vec<SocketAddr>,
+    pub(crate) addresses: Vec<SocketAddr>,
     /// The ports that only somebody else listens on.
-    pub(super) others: Vec<u16>,
+    pub(crate) others: Vec<u16>,
     /// Whether a process of the program runs.
-    pub(super) running: bool,
+    pub(crate) running: bool,
     /// Why it is not certain whose the listeners are.
-    pub(super) weaker: Option<Blind>,
+    pub(crate) weaker: Option<Blind>,
 }
 
 impl Listeners {
     /// Looks for the first of these ports that a process of the container
     /// listens on. `preferred` comes first where there are several addresses.
-    pub(super) fn find(
+    pub(crate) fn find(
         ports: &[Port],
         program: Option<&Program>,
         preferred: Option<IpAddr>,
@@ -104,7 +104,7 @@ fn reachable(bound: SocketAddr) -> Vec<SocketAddr> {
 }
 
 /// Whether a text means every address, as services write it.
-pub(super) fn is_every_address(host: &str) -> bool {
+pub(crate) fn is_every_address(host: &str) -> bool {
     let host = host.trim();
     host.is_empty()
         || host == "*"

@@ -1,7 +1,7 @@
 //! What can be wrong with TLS, in words that follow the server's name. The
 //! first bytes of the other side are kept: they tell what it speaks instead.
 
-use crate::http::Trouble;
+use crate::protocols::http::Trouble;
 use crate::text::{either, shown};
 use rustls::AlertDescription;
 use rustls::pki_types::{ServerName, UnixTime};

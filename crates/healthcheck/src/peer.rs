@@ -1,0 +1,348 @@
+//! Whom a kind speaks to: found, connected to from the container's own network,
+//! within TLS where the service speaks it; and what it means where that fails.
+
+mod encryption;
+mod replies;
+mod trouble;
+
+pub(crate) use encryption::{Encryption, Verify};
+pub(crate) use replies::{Replies, Reply};
+pub(crate) use trouble::{Trouble, What};
+
+use crate::definition::{OneOrMany, Var};
+use crate::link::Link;
+use crate::listeners::Listeners;
+use crate::plan::{Scene, Unplanned};
+use crate::program::Program;
+use crate::protocols::http::Address;
+use crate::protocols::tls::Served;
+use crate::settings::endpoints::endpoints;
+use crate::settings::url::Endpoint;
+use crate::text::{either, shown};
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use vantage::{Blind, Deadline, DialError, Port, UnixAddress, Vantage};
+
+/// Whose fault it is when a peer does not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// The peer is the service itself.
+    Own,
+    /// The peer is what the service needs.
+    Dependency,
+}
+
+/// Whom a kind speaks to.
+#[derive(Debug, Clone)]
+pub(crate) struct Peer {
+    at: At,
+    side: Side,
+    encryption: Option<Encryption>,
+}
+
+#[derive(Debug, Clone)]
+enum At {
+    /// Where a setting says, any of them.
+    Named { endpoints: Vec<Endpoint>, origin: String },
+    /// Where the service is found to listen: the first of these ports.
+    Listening { ports: Vec<Port>, program: Option<Program> },
+}
+
+/// How many of a peer's hosts are to be spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hosts {
+    /// One after the other until one answers as it should.
+    UntilOneAnswers,
+    /// All of them.
+    Each,
+}
+
+/// One host of a peer, connected to.
+pub(crate) struct Spoken<'a> {
+    /// The connection; within TLS already where the peer speaks it from the start.
+    pub(crate) link: Link,
+    /// What was served within TLS, if it is spoken from the start.
+    pub(crate) served: Option<Served>,
+    /// The host's name as it was set: what a certificate is for.
+    pub(crate) host: &'a str,
+    /// Where it is.
+    pub(crate) address: &'a Address,
+}
+
+/// How an author says whom a kind is to speak to: by one of these.
+#[derive(Debug)]
+pub(crate) struct Written<'a> {
+    /// URLs or addresses of what the service needs.
+    pub(crate) to: &'a OneOrMany<Var<String>>,
+    /// The ports of the service itself.
+    pub(crate) port: &'a OneOrMany<Var<Port>>,
+    /// A unix socket of the service itself.
+    pub(crate) unix: Option<&'a Var<String>>,
+    /// Whose the listener on a port must be; any process's if not given.
+    pub(crate) process: Option<&'a Program>,
+}
+
+impl Peer {
+    /// Whom a definition means. `usual` is the port of addresses that name none.
+    ///
+    /// # Errors
+    /// Where none or several of the ways are written, or a setting is not what
+    /// is needed; Moot where the setting names nobody.
+    pub(crate) fn plan(
+        written: &Written<'_>,
+        usual: Port,
+        scene: &Scene<'_>,
+    ) -> Result<Self, Unplanned> {
+        let Written { to, port, unix, process } = written;
+        let ways = [!to.as_slice().is_empty(), !port.as_slice().is_empty(), unix.is_some()];
+        if ways.iter().filter(|way| **way).count() != 1 {
+            return Err(Unplanned::Nothing("expected one of `to`, `port` and `unix`".into()));
+        }
+        if let Some(var) = unix {
+            let path = PathBuf::from(scene.value(var)?);
+            return Ok(Self::own(Endpoint::Unix(path), scene.origins(var)));
+        }
+        if ways[1] {
+            let mut ports = scene.ports_asked_for().to_vec();
+            if ports.is_empty() {
+                for port in port.as_slice() {
+                    ports.push(scene.value(port)?);
+                }
+            }
+            return Ok(Self::listening(ports, process.cloned()));
+        }
+        let (mut found, mut origins) = (Vec::new(), Vec::new());
+        for address in to.as_slice() {
+            let origin = scene.origins(address);
+            // It may be a URL with a password in it.
+            let text = scene.secret(address)?;
+            found.extend(endpoints(text.expose(), &[usual]).map_err(|error| {
+                Unplanned::Malformed { origin: origin.clone(), error: error.to_string() }
+            })?);
+            origins.push(origin);
+        }
+        found.dedup();
+        let origin = origins.join(", ");
+        match found.is_empty() {
+            true => Err(Unplanned::Moot(format!("{origin} names no address"))),
+            false => Ok(Self::dependency(found, origin)),
+        }
+    }
+
+    /// What the service needs, where a setting says.
+    pub(crate) fn dependency(endpoints: Vec<Endpoint>, origin: impl Into<String>) -> Self {
+        let at = At::Named { endpoints, origin: origin.into() };
+        Self { at, side: Side::Dependency, encryption: None }
+    }
+
+    /// The service itself, where it says that it is to be found.
+    pub(crate) fn own(endpoint: Endpoint, origin: impl Into<String>) -> Self {
+        let at = At::Named { endpoints: vec![endpoint], origin: origin.into() };
+        Self { at, side: Side::Own, encryption: None }
+    }
+
+    /// The service itself, on the first of these ports that it listens on. With
+    /// no program, any process of the container.
+    pub(crate) fn listening(ports: Vec<Port>, program: Option<Program>) -> Self {
+        Self { at: At::Listening { ports, program }, side: Side::Own, encryption: None }
+    }
+
+    /// Within TLS from the first byte.
+    #[must_use]
+    pub(crate) fn encrypted(self, encryption: Encryption) -> Self {
+        Self { encryption: Some(encryption), ..self }
+    }
+
+    /// Whose fault it is when it does not answer.
+    pub(crate) fn side(&self) -> Side {
+        self.side
+    }
+
+    /// Where it was set, if anywhere.
+    pub(crate) fn origin(&self) -> Option<&str> {
+        match &self.at {
+            At::Named { origin, .. } => Some(origin),
+            At::Listening { .. } => None,
+        }
+    }
+
+    /// Speaks to its hosts under one deadline, which hosts that are still to
+    /// come share. A host that cannot be reached has its trouble for a reply.
+    ///
+    /// # Errors
+    /// Blind where not even trying is possible.
+    pub(crate) fn speak<T>(
+        &self,
+        hosts: Hosts,
+        from: &Vantage,
+        by: Deadline,
+        mut talk: impl FnMut(Spoken<'_>) -> Result<T, Trouble>,
+    ) -> Result<Replies<T>, Blind> {
+        let (places, mut replies) = match &self.at {
+            At::Named { endpoints, .. } => resolve(endpoints, from, by)?,
+            At::Listening { ports, program } => {
+                match Self::heard(ports, program.as_ref(), from, by)? {
+                    Ok(place) => (vec![place], Vec::new()),
+                    Err(trouble) => {
+                        let whom = Self::ports(ports);
+                        return Ok(Replies(vec![Reply { whom, outcome: Err(trouble) }]));
+                    }
+                }
+            }
+        };
+        let mut left = places.iter().map(|place| place.addresses.len()).sum::<usize>();
+        for place in &places {
+            let mut reply = None;
+            for address in &place.addresses {
+                let by = by.at_most(by.remaining() / left.max(1) as u32);
+                left -= 1;
+                let outcome = match self.reach(&place.host, address, from, by) {
+                    Ok((link, served)) => talk(Spoken { link, served, host: &place.host, address }),
+                    Err(Unreached::Blind(blind)) => return Err(blind),
+                    Err(Unreached::Trouble(trouble)) => Err(trouble),
+                };
+                let answered = outcome.is_ok();
+                reply = Some(Reply { whom: address.to_string(), outcome });
+                // Any address of one host will do.
+                if answered {
+                    break;
+                }
+            }
+            let Some(reply) = reply else { continue };
+            let enough = reply.outcome.is_ok() && hosts == Hosts::UntilOneAnswers;
+            replies.push(reply);
+            if enough {
+                break;
+            }
+        }
+        Ok(Replies(replies))
+    }
+
+    fn reach(
+        &self,
+        host: &str,
+        address: &Address,
+        from: &Vantage,
+        by: Deadline,
+    ) -> Result<(Link, Option<Served>), Unreached> {
+        let stream = match address {
+            Address::Tcp(address) => from.connect(*address, by)?,
+            Address::Unix(address) => from.connect_unix(address, by)?,
+        };
+        match &self.encryption {
+            None => Ok((Link::Plain(stream), None)),
+            Some(encryption) => {
+                encryption.start(Link::Plain(stream), host, from)?.map_err(Unreached::Trouble)
+            }
+        }
+    }
+
+    /// Where the service listens, or in what way it does not.
+    fn heard(
+        ports: &[Port],
+        program: Option<&Program>,
+        from: &Vantage,
+        by: Deadline,
+    ) -> Result<Result<Place, Trouble>, Blind> {
+        let found = Listeners::find(ports, program, None, from, by)?;
+        if !found.addresses.is_empty() {
+            let addresses = found.addresses.into_iter().map(Address::Tcp).collect();
+            return Ok(Ok(Place { host: "localhost".to_owned(), addresses }));
+        }
+        let whom = Self::ports(ports);
+        let who = program.map_or_else(|| "the service".to_owned(), ToString::to_string);
+        let trouble = match (found.running, found.others.first()) {
+            (false, _) => Trouble::new(
+                What::NotRunning,
+                format!("{who} is not running, so nothing of it listens on {whom}"),
+            ),
+            (true, None) => {
+                Trouble::new(What::NotListening, format!("{who} does not listen on {whom}"))
+            }
+            (true, Some(other)) => Trouble::new(
+                What::NotListening,
+                format!("{who} does not listen on {whom}, a process elsewhere holds {other}"),
+            ),
+        };
+        Ok(Err(trouble))
+    }
+
+    fn ports(ports: &[Port]) -> String {
+        let ports: Vec<_> = ports.iter().map(ToString::to_string).collect();
+        format!("port {}", either(&ports))
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.at {
+            At::Named { endpoints, origin } => {
+                let names: Vec<_> =
+                    endpoints.iter().map(|endpoint| shown(&endpoint.to_string(), 60)).collect();
+                write!(f, "{} ({origin})", either(&names))
+            }
+            At::Listening { ports, .. } => f.write_str(&Self::ports(ports)),
+        }
+    }
+}
+
+/// A host, and where it is.
+struct Place {
+    host: String,
+    addresses: Vec<Address>,
+}
+
+/// Where the hosts are, and the troubles of those whose names lead nowhere.
+fn resolve<T>(
+    endpoints: &[Endpoint],
+    from: &Vantage,
+    by: Deadline,
+) -> Result<(Vec<Place>, Vec<Reply<T>>), Blind> {
+    let (mut places, mut replies) = (Vec::new(), Vec::new());
+    for (index, endpoint) in endpoints.iter().enumerate() {
+        match endpoint {
+            Endpoint::Unix(path) => {
+                let addresses = vec![Address::Unix(UnixAddress::Path(path.clone()))];
+                places.push(Place { host: "localhost".to_owned(), addresses });
+            }
+            Endpoint::Tcp { host, port } => {
+                // A name server that is gone must not take the time that the others need.
+                let by = by.at_most(by.remaining() / (2 * (endpoints.len() - index)) as u32);
+                match from.resolve(host, by) {
+                    Ok(ips) => {
+                        let addresses = ips.into_iter().map(|ip| SocketAddr::new(ip, port.get()));
+                        let addresses = addresses.map(Address::Tcp).collect();
+                        places.push(Place { host: host.clone(), addresses });
+                    }
+                    Err(DialError::Blind(blind)) => return Err(blind),
+                    Err(error) => {
+                        let whom = shown(&endpoint.to_string(), 80);
+                        replies.push(Reply { whom, outcome: Err(Trouble::from_dial(&error)) });
+                    }
+                }
+            }
+        }
+    }
+    Ok((places, replies))
+}
+
+enum Unreached {
+    Blind(Blind),
+    Trouble(Trouble),
+}
+
+impl From<Blind> for Unreached {
+    fn from(blind: Blind) -> Self {
+        Self::Blind(blind)
+    }
+}
+
+impl From<DialError> for Unreached {
+    fn from(error: DialError) -> Self {
+        match error {
+            DialError::Blind(blind) => Self::Blind(blind),
+            error => Self::Trouble(Trouble::from_dial(&error)),
+        }
+    }
+}

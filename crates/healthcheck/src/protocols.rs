@@ -1,0 +1,11 @@
+//! Conversations with servers, as a client, over any stream: every wait under the
+//! stream's own deadline, every length that a peer names under a limit of ours.
+//! They make no connection and judge nothing.
+
+pub mod http; // a request and its answer
+pub mod tls; // any of the others, encrypted
+
+mod lines; // what is said line by line
+pub(crate) mod memcached; // a cache: its version
+#[cfg(test)]
+pub(crate) mod scripted; // a peer for tests
