@@ -1,6 +1,9 @@
 //! Containers under test on a network of their own, and the faults done to them. All of it is
 //! marked by a label and is removed, whatever happens, when the lab is dropped.
 
+pub(crate) mod command;
+pub(crate) mod services;
+
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::time::Duration;
