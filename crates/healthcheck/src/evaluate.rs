@@ -5,6 +5,7 @@ use crate::definition::AtWorst;
 use crate::kinds::{Judgement, Look, Waits};
 use crate::plan::{Plan, Planned};
 use crate::settings::secret::{HIDDEN, is_secret_name};
+use crate::starved::Watch;
 use crate::text::shown;
 use crate::verdict::Verdict;
 use serde_json::Value;
@@ -30,19 +31,22 @@ pub struct Finding {
     pub hint: Option<String>,
     /// The evidence.
     pub seen: Option<Value>,
+    /// Whether it rests on something that did not happen in time.
+    pub late: bool,
 }
 
 impl Finding {
     /// What a kind judged.
     pub fn new(kind: &'static str, judgement: Judgement, seen: Option<Value>) -> Self {
-        let Judgement { verdict, proof, hint } = judgement;
-        Self { check: kind.to_owned(), kind, verdict, proof, hint, seen }
+        let Judgement { verdict, proof, hint, late } = judgement;
+        Self { check: kind.to_owned(), kind, verdict, proof, hint, seen, late }
     }
 
     /// What could not be looked at.
     pub fn blind(kind: &'static str, blind: Blind) -> Self {
         let verdict = Verdict::unknown(blind.to_string());
-        Self { check: kind.to_owned(), kind, verdict, proof: None, hint: blind.hint, seen: None }
+        let judgement = Judgement { hint: blind.hint, ..Judgement::from(verdict) };
+        Self::new(kind, judgement, None)
     }
 
     /// Why it is what it is, or what it rests on, in words; empty where
@@ -58,7 +62,7 @@ impl Finding {
         match &mut self.verdict {
             Verdict::Healthy => {}
             Verdict::Degraded { because }
-            | Verdict::Unknown { because }
+            | Verdict::Unknown { because, .. }
             | Verdict::Unhealthy { because, .. } => *because = hide(because),
         }
         self.proof = self.proof.as_deref().map(hide);
@@ -69,10 +73,18 @@ impl Finding {
         self
     }
 
+    /// What did not happen in time says nothing where nobody got to run.
+    fn excused(mut self, how: &str) -> Self {
+        let because = self.verdict.because().unwrap_or_default();
+        self.verdict = Verdict::starved(format!("{how}; {because}"));
+        self
+    }
+
     /// What the service can do without does not make it worse than degraded.
     fn at_worst(mut self, worst: AtWorst) -> Self {
         if worst == AtWorst::Degraded
-            && let Verdict::Unknown { because } | Verdict::Unhealthy { because, .. } = &self.verdict
+            && let Verdict::Unknown { because, .. } | Verdict::Unhealthy { because, .. } =
+                &self.verdict
         {
             self.verdict = Verdict::degraded(because.clone());
         }
@@ -145,22 +157,47 @@ pub fn evaluate(plan: &Plan, from: &Arc<Vantage>) -> Vec<Finding> {
         }
     }
     drop(sender);
+    let mut watch = None;
     while findings.iter().any(Option::is_none) {
-        match answers.recv_timeout(by.remaining()) {
+        // Nobody takes this long unless something is wrong: whether they get to run is
+        // worth knowing from now on.
+        let patience = match watch {
+            None => by.remaining().min(plan.deadline / 4),
+            Some(_) => by.remaining(),
+        };
+        match answers.recv_timeout(patience) {
             Ok((index, finding)) => {
                 if let Some(place) = findings.get_mut(index) {
                     *place = Some(finding);
                 }
             }
+            Err(RecvTimeoutError::Timeout) if watch.is_none() => {
+                watch = Some(Watch::begin(plan.program.as_ref(), from))
+            }
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
         }
     }
+    let findings: Vec<Finding> = plan
+        .checks
+        .iter()
+        .zip(findings)
+        .map(|(planned, finding)| {
+            finding.unwrap_or_else(|| unanswered(planned.kind, &planned.look, plan.deadline))
+        })
+        .collect();
+    let is_late = |finding: &Finding| finding.late && finding.verdict.severity() > 1;
+    let starved = match findings.iter().any(is_late) {
+        true => watch.unwrap_or_else(|| Watch::begin(plan.program.as_ref(), from)).end(from, by),
+        false => None,
+    };
     plan.checks
         .iter()
         .zip(findings)
         .map(|(planned, finding)| {
-            let finding =
-                finding.unwrap_or_else(|| unanswered(planned.kind, &planned.look, plan.deadline));
+            let finding = match &starved {
+                Some(how) if is_late(&finding) => finding.excused(how),
+                _ => finding,
+            };
             finding.named(&planned.name).at_worst(planned.at_worst).without_secrets(planned)
         })
         .collect()
@@ -201,7 +238,7 @@ fn unanswered<E>(kind: &'static str, look: &Result<Arc<dyn Look>, E>, limit: Dur
     let what = look.as_ref().map_or_else(|_| String::new(), |look| look.describe());
     let limit = humantime::format_duration(limit);
     let because = format!("still waiting after {limit} to see {}", shown(&what, 120));
-    Finding::new(kind, Verdict::unknown(because).into(), None)
+    Finding::new(kind, Judgement::from(Verdict::unknown(because)).late(), None)
 }
 
 /// A check that panicked: a defect of ours, of which nothing follows for the service.

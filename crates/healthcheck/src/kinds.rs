@@ -32,6 +32,8 @@ pub trait Kind: Sized + Send + Sync + 'static {
     const EXAMPLE: &'static str;
     /// Its fields and what each means, for the reference.
     const FIELDS: Fields;
+    /// What it proves at best.
+    const PROVES: Level = Level::Answers;
     /// Whether a look may have to wait for somebody's answer.
     const WAITS: Waits = Waits::ForAnAnswer;
     /// What an author writes: the fields of its `[[check]]`.
@@ -67,6 +69,34 @@ pub enum Waits {
     ForAnAnswer,
 }
 
+/// What a check proves of a service, the weakest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// It runs.
+    Runs,
+    /// It holds what it works with: a listener, a connection, a socket.
+    Holds,
+    /// What it works with moves.
+    Moves,
+    /// It answers, in its protocol.
+    Answers,
+    /// It does its work, from one end to the other.
+    Works,
+}
+
+impl Level {
+    /// The one word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Runs => "runs",
+            Self::Holds => "holds",
+            Self::Moves => "moves",
+            Self::Answers => "answers",
+            Self::Works => "works",
+        }
+    }
+}
+
 /// The fields of a kind: name and meaning, as the reference prints them.
 pub type Fields = &'static [(&'static str, &'static str)];
 
@@ -79,11 +109,14 @@ pub struct Judgement {
     pub proof: Option<String>,
     /// What an operator can do about it.
     pub hint: Option<String>,
+    /// Whether it rests on something that did not happen in time: on a host
+    /// where nobody gets to run, that says nothing.
+    pub late: bool,
 }
 
 impl From<Verdict> for Judgement {
     fn from(verdict: Verdict) -> Self {
-        Self { verdict, proof: None, hint: None }
+        Self { verdict, proof: None, hint: None, late: false }
     }
 }
 
@@ -98,6 +131,12 @@ impl Judgement {
     pub fn proof(mut self, proof: impl Into<String>) -> Self {
         self.proof = Some(proof.into());
         self
+    }
+
+    /// Resting on something that did not happen in time.
+    #[must_use]
+    pub fn late(self) -> Self {
+        Self { late: true, ..self }
     }
 
     /// With advice for an operator.
@@ -115,6 +154,8 @@ pub struct Entry {
     pub name: &'static str,
     /// What it establishes.
     pub about: &'static str,
+    /// What it proves at best.
+    pub proves: Level,
     /// A check of this kind, as TOML.
     pub example: &'static str,
     /// Its fields and what each means.
@@ -209,6 +250,7 @@ const fn entry<K: Kind>() -> Entry {
     Entry {
         name: K::NAME,
         about: K::ABOUT,
+        proves: K::PROVES,
         example: K::EXAMPLE,
         fields: K::FIELDS,
         read: |decoder, table| {

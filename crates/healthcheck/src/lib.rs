@@ -18,6 +18,7 @@ mod conditions; // what a JSON document must say
 mod owner; // whose a socket is
 pub mod plan; // definition and vantage → what will be looked at
 pub mod kinds; // the ways of asking, and the one list of them
+mod starved; // whether anybody got to run
 pub mod evaluate; // plan → findings, all under one deadline
 pub mod verdict; // what an answer says, and what it means for a role
 pub mod maintenance; // when `ready` is no by intention

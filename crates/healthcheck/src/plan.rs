@@ -28,6 +28,8 @@ pub struct Request {
 pub struct Plan {
     /// The service.
     pub service: String,
+    /// Its processes, if the definition says which they are.
+    pub program: Option<Program>,
     /// How long it may take.
     pub deadline: Duration,
     /// What the answer is for.
@@ -149,7 +151,8 @@ impl Plan {
             Role::Live | Role::Ready | Role::Startup => own.min(PROBE_DEADLINE),
         });
         let service = definition.service.clone();
-        Self { service, deadline, role: request.role, checks, skipped }
+        let program = definition.process.clone();
+        Self { service, program, deadline, role: request.role, checks, skipped }
     }
 }
 

@@ -17,6 +17,8 @@ pub enum Verdict {
     Unknown {
         /// What was in the way.
         because: String,
+        /// Whose fault that is, if anybody's but ours.
+        blame: Option<Blame>,
     },
     /// It does not work.
     Unhealthy {
@@ -85,7 +87,12 @@ impl Verdict {
 
     /// Unknown.
     pub fn unknown(because: impl Into<String>) -> Self {
-        Self::Unknown { because: because.into() }
+        Self::Unknown { because: because.into(), blame: None }
+    }
+
+    /// Unknown, because the host did not let anybody find out.
+    pub fn starved(because: impl Into<String>) -> Self {
+        Self::Unknown { because: because.into(), blame: Some(Blame::Environment) }
     }
 
     /// The one word for it.
@@ -103,15 +110,17 @@ impl Verdict {
         match self {
             Self::Healthy => None,
             Self::Degraded { because }
-            | Self::Unknown { because }
+            | Self::Unknown { because, .. }
             | Self::Unhealthy { because, .. } => Some(because),
         }
     }
 
-    /// Whose fault it is, if it is unhealthy.
+    /// Whose fault it is, if it is unhealthy; or that nothing is known, if that
+    /// is the host's.
     pub fn blame(&self) -> Option<Blame> {
         match self {
             Self::Unhealthy { blame, .. } => Some(*blame),
+            Self::Unknown { blame, .. } => *blame,
             _ => None,
         }
     }

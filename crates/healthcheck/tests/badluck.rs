@@ -73,6 +73,7 @@ fn plan(looks: Vec<Arc<dyn Look>>, deadline: Duration) -> Plan {
         used: Vec::new(),
     };
     Plan {
+        program: None,
         service: "night".into(),
         deadline,
         role: Role::Health,

@@ -17,6 +17,7 @@ mod processes;
 mod run;
 mod scope;
 mod sockets;
+mod starvation;
 mod types;
 mod vantage;
 
@@ -29,5 +30,6 @@ pub use run::{Ended, MAX_COMMAND_OUTPUT, kill_commands};
 pub use sockets::{
     Movement, Protocol, Socket, SocketSource, SocketState, SocketTable, UnixListener, Wanted,
 };
+pub use starvation::{Scheduled, Starvation};
 pub use types::{Inode, Pid, Port, Uid};
 pub use vantage::{Place, Vantage};

@@ -6,7 +6,7 @@
 mod dependency;
 mod movement;
 
-use super::{Fields, Judgement, Kind};
+use super::{Fields, Judgement, Kind, Level};
 use crate::definition::{OneOrMany, Var};
 use crate::owner::Holders;
 use crate::plan::{Scene, Unplanned};
@@ -118,6 +118,7 @@ heartbeat = \"60s\"                         # oslo.messaging's heartbeat_timeout
         ("heartbeat", "how often something must move; `0` or not given: nothing must"),
         ("heartbeat-rate", "oslo.messaging's `heartbeat_rate`; 2 if not given"),
     ];
+    const PROVES: Level = Level::Moves;
     type Written = Written;
     type Seen = Seen;
 
@@ -327,11 +328,11 @@ impl Connected {
             .filter_map(|(index, stall)| Some((index, stall.as_ref()?)))
             .find(|(_, stall)| matches!(stall, movement::Stall::Unread { .. }));
         if let Some((index, stall)) = unread {
-            return stall.verdict(told(index, stall)).into();
+            return Judgement::from(stall.verdict(told(index, stall))).late();
         }
         if let Some((index, stall)) = first {
             if stalls.iter().all(Option::is_some) {
-                return stall.verdict(told(index, stall)).into();
+                return Judgement::from(stall.verdict(told(index, stall))).late();
             }
             let count = stalls.iter().flatten().count();
             let because =

@@ -2,7 +2,7 @@
 //! replication's recon files, status files.
 
 use super::command::Matching;
-use super::{Fields, Judgement, Kind};
+use super::{Fields, Judgement, Kind, Level};
 use crate::conditions::JsonCondition;
 use crate::definition::Var;
 use crate::plan::{Scene, Unplanned};
@@ -90,6 +90,7 @@ json = [{ at = \"/replication_last\", max-age = \"30min\" }]
             "conditions on its JSON: `{ at = POINTER }` with one of `is`, `at-most`, `at-least` and `max-age`; with `optional`, also where there is no such value",
         ),
     ];
+    const PROVES: Level = Level::Moves;
     type Written = Written;
     type Seen = Seen;
 

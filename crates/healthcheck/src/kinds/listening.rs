@@ -1,7 +1,7 @@
 //! The service listens: the port is bound, by the right process, and the queue
 //! of connections it has not yet accepted is not full.
 
-use super::{Fields, Judgement, Kind, Waits};
+use super::{Fields, Judgement, Kind, Level, Waits};
 use crate::definition::{OneOrMany, Var};
 use crate::owner::Holders;
 use crate::plan::{Scene, Unplanned};
@@ -86,6 +86,7 @@ protocol = \"tcp\"               # or \"udp\"
         ("all", "`true`: it must listen on every port"),
     ];
     const WAITS: Waits = Waits::Never;
+    const PROVES: Level = Level::Holds;
     type Written = Written;
     type Seen = Seen;
 

@@ -1,7 +1,7 @@
 //! The service's process runs: the right program, alive, not stopped, and not
 //! only a zombie.
 
-use super::{Fields, Judgement, Kind, Waits};
+use super::{Fields, Judgement, Kind, Level, Waits};
 use crate::definition::Var;
 use crate::plan::{Scene, Unplanned};
 use crate::program::Program;
@@ -55,6 +55,7 @@ process = \"nova-compute\"       # by its name, whatever interpreter runs it
         ("at-least", "how many processes of it there must be; 1 if not given"),
     ];
     const WAITS: Waits = Waits::Never;
+    const PROVES: Level = Level::Runs;
     type Written = Written;
     type Seen = Seen;
 

@@ -1,6 +1,6 @@
 //! Someone accepts on a unix socket: by path or abstract name.
 
-use super::{Fields, Judgement, Kind};
+use super::{Fields, Judgement, Kind, Level};
 use crate::definition::Var;
 use crate::owner::Holders;
 use crate::plan::{Scene, Unplanned};
@@ -58,6 +58,7 @@ path = \"/run/libvirt/virtlogd-sock\"   # or: abstract = \"ISCSIADM_ABSTRACT_NAM
         ("abstract", "its name in the abstract namespace"),
         ("process", "whose it must be; the definition's program if not given"),
     ];
+    const PROVES: Level = Level::Holds;
     type Written = Written;
     type Seen = Seen;
 

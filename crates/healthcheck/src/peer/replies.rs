@@ -54,7 +54,8 @@ impl<T> Replies<T> {
                 if others > 0 {
                     because.push_str(&format!(", nor is there an answer from {others} more"));
                 }
-                trouble.verdict(peer.side(), format!("{because}{origin}")).into()
+                let verdict = trouble.verdict(peer.side(), format!("{because}{origin}"));
+                Judgement { late: trouble.is_late(), ..Judgement::from(verdict) }
             }
             (None, None) => Verdict::unknown("nobody was spoken to").into(),
         }

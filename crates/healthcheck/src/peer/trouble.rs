@@ -94,6 +94,11 @@ impl Trouble {
         }
     }
 
+    /// Whether it is that something did not happen in time.
+    pub(super) fn is_late(&self) -> bool {
+        matches!(self.what, What::Silent | What::NotAccepting)
+    }
+
     /// The same with whom it was with, where its words do not say that.
     pub(super) fn told(&self, whom: &str) -> String {
         let names_whom = matches!(

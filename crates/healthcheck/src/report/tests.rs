@@ -90,7 +90,7 @@ fn verdicts() -> impl Strategy<Value = Verdict> {
     (because, blame, 0..4).prop_map(|(because, blame, which)| match which {
         0 => Verdict::Healthy,
         1 => Verdict::Degraded { because },
-        2 => Verdict::Unknown { because },
+        2 => Verdict::unknown(because),
         _ => Verdict::Unhealthy { because, blame },
     })
 }

@@ -122,7 +122,7 @@ impl Http {
             What::NotAccepting => {
                 let address = seen.address.as_deref().unwrap_or("the service");
                 let because = format!("{address} did not accept a connection within {limit}");
-                Verdict::own_fault(because).into()
+                Judgement::from(Verdict::own_fault(because)).late()
             }
             What::Silent => {
                 let within = match self.errand.url.scheme {
@@ -130,7 +130,7 @@ impl Http {
                     _ => "",
                 };
                 let because = format!("did not answer {asked} within {limit}{within}");
-                Verdict::own_fault(because).into()
+                Judgement::from(Verdict::own_fault(because)).late()
             }
             What::HungUp | What::Garbled => Verdict::own_fault(format!("{asked}: {words}")).into(),
             What::Unreachable | What::Redirects | What::Proxy => {
