@@ -50,6 +50,12 @@ pub trait Kind: Sized + Send + Sync + 'static {
     /// What will be looked at, in words: `that nova-compute listens on 8774`.
     fn describe(&self) -> String;
 
+    /// Whether what it finds may be the service's own fault. What only a
+    /// dependency can fail is not asked where a fault restarts the service.
+    fn may_be_own_fault(&self) -> bool {
+        true
+    }
+
     /// Looks, and never judges. Ends by the deadline.
     ///
     /// # Errors
@@ -207,6 +213,11 @@ pub trait Look: Send + Sync {
     /// Whether it may have to wait for somebody's answer.
     fn waits(&self) -> Waits;
 
+    /// Whether what it finds may be the service's own fault.
+    fn may_be_own_fault(&self) -> bool {
+        true
+    }
+
     /// Looks and judges.
     fn look(&self, from: &Vantage, by: Deadline) -> Finding;
 }
@@ -233,6 +244,10 @@ impl<K: Kind> Look for K {
 
     fn waits(&self) -> Waits {
         K::WAITS
+    }
+
+    fn may_be_own_fault(&self) -> bool {
+        Kind::may_be_own_fault(self)
     }
 
     fn look(&self, from: &Vantage, by: Deadline) -> Finding {

@@ -127,12 +127,9 @@ impl Plan {
                 }
                 Ok(None) => {
                     let planned = scene.plan(check);
-                    match &planned.look {
-                        Err(Unplanned::Moot(because)) => {
-                            let because = planned.without_secrets(because);
-                            skipped.push(Skipped { name: planned.name, because });
-                        }
-                        _ => checks.push(planned),
+                    match planned.reason_to_skip(request.role) {
+                        Some(because) => skipped.push(Skipped { name: planned.name, because }),
+                        None => checks.push(planned),
                     }
                 }
                 // Whether it applies is not known: so neither is what it would find.
@@ -157,6 +154,19 @@ impl Plan {
 }
 
 impl Planned {
+    /// Why it does not apply after all: by the settings, or because this role
+    /// does nothing about what it could find. A dependency must not be asked by
+    /// every liveness probe of all that need it, to no effect.
+    fn reason_to_skip(&self, role: Role) -> Option<String> {
+        match &self.look {
+            Err(Unplanned::Moot(because)) => Some(self.without_secrets(because)),
+            Ok(look) if role.restarts() && !look.may_be_own_fault() => {
+                Some(format!("a restart mends no dependency, and the role is {role}"))
+            }
+            _ => None,
+        }
+    }
+
     /// A text about this check, without the secrets it was planned with and
     /// those that can be told by their place.
     pub(crate) fn without_secrets(&self, text: &str) -> String {

@@ -171,6 +171,11 @@ impl Role {
     pub const NAMES: [(&'static str, Self); 3] =
         [("live", Self::Live), ("ready", Self::Ready), ("startup", Self::Startup)];
 
+    /// Whether failing restarts the service, so that only its own faults count.
+    pub(crate) fn restarts(self) -> bool {
+        matches!(self, Self::Live | Self::Startup)
+    }
+
     /// What this role makes of all verdicts of an evaluation together.
     pub fn exit<'a>(self, verdicts: impl IntoIterator<Item = &'a Verdict>) -> Exit {
         let fails = |verdict: &Verdict| match (self, verdict) {

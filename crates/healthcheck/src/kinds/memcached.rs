@@ -3,7 +3,7 @@
 
 use super::{Fields, Judgement, Kind};
 use crate::definition::{OneOrMany, Var};
-use crate::peer::{self, Hosts, Peer, Replies};
+use crate::peer::{self, Hosts, Peer, Replies, Side};
 use crate::plan::{Scene, Unplanned};
 use crate::program::Program;
 use crate::protocols::memcached;
@@ -61,6 +61,10 @@ port = 11211                   # the service's own; or to = \"{memcache_servers}
 
     fn describe(&self) -> String {
         format!("that memcached answers on {}", self.peer)
+    }
+
+    fn may_be_own_fault(&self) -> bool {
+        self.peer.side() == Side::Own
     }
 
     fn observe(&self, from: &Vantage, by: Deadline) -> Result<Replies<String>, Blind> {

@@ -34,10 +34,10 @@ impl Answer {
     pub(crate) fn of(scenario: &Scenario, tree: &Tree) -> Self {
         let (definition, vantage) = (scenario.definition(), tree.vantage());
         let request = Request {
+            role: scenario.role,
             ports: scenario.ports.iter().filter_map(|&port| Port::new(port)).collect(),
             word: scenario.word.clone(),
             deadline: Some(Duration::from_secs(60)),
-            ..Request::default()
         };
         let report = unprivileged(move || report(&definition, &request, vantage));
         let (report, skipped) = report;

@@ -3,6 +3,7 @@
 
 use healthcheck::catalog::Catalog;
 use healthcheck::definition::Definition;
+use healthcheck::verdict::Role;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -28,6 +29,9 @@ pub(crate) struct Scenario {
     pub(crate) definition: Option<String>,
     /// … or the service of the catalogue.
     pub(crate) service: Option<String>,
+    /// What the answer is for: `live`.
+    #[serde(default)]
+    pub(crate) role: Role,
     /// Ports on the command line.
     #[serde(default)]
     pub(crate) ports: Vec<u16>,
