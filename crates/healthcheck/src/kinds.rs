@@ -1,6 +1,7 @@
 //! The ways of asking, and the one list of them. A kind is a file beneath
 //! `kinds/` and a line in [`ALL`].
 
+pub mod certificate;
 pub mod command;
 pub mod connected;
 pub mod file;
@@ -178,6 +179,7 @@ type ReadFields = fn(&mut Decoder<'_>, Spanned<DeTable<'_>>) -> Option<Arc<dyn W
 
 /// Every kind there is, by name.
 pub const ALL: &[Entry] = &[
+    entry::<certificate::Certificate>(),
     entry::<command::Command>(),
     entry::<connected::Connected>(),
     entry::<file::File>(),

@@ -2,7 +2,15 @@
 
 use crate::protocols::tls::{self, Failed, Peer, Served, TlsStream};
 use std::io::{self, Read, Write};
+use std::time::Duration;
 use vantage::Stream;
+
+/// How long the other side is heard out when we take leave: who closes while
+/// there is more to read resets the connection, which some servers log.
+const LEAVE: Duration = Duration::from_millis(250);
+
+/// As much as is heard by then, in bytes.
+const LAST_WORDS: usize = 4 << 20;
 
 /// A connection.
 pub(crate) enum Link {
@@ -25,6 +33,26 @@ impl Link {
                 Ok((Self::Tls(Box::new(stream)), Some(served)))
             }
             Self::Tls(_) => Ok((self, None)),
+        }
+    }
+
+    /// Takes leave: says that no more will come, and hears the other side out.
+    pub(crate) fn close(self) {
+        let stream = match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream.close(),
+        };
+        if stream.finish_writing().is_err() {
+            return;
+        }
+        let by = stream.deadline().at_most(LEAVE);
+        let mut stream = stream.with_deadline(by);
+        let (mut buffer, mut heard) = ([0; 4096], 0);
+        while let Ok(length @ 1..) = stream.read(&mut buffer) {
+            heard += length;
+            if heard > LAST_WORDS {
+                break;
+            }
         }
     }
 }

@@ -42,6 +42,7 @@ fn mistake(scenario: &Scenario, answer: &Answer) -> Option<String> {
 /// What each kind can say: verdict and blame. Of what takes a dial or a
 /// command nothing is known at a fixture.
 const CAN_SAY: &[(&str, &[&str])] = &[
+    ("certificate", &["healthy", "degraded", "unknown", "unhealthy self", "unhealthy environment"]),
     ("command", &["unknown"]),
     ("connected", &["healthy", "degraded", "unknown", "unhealthy self", "unhealthy dependency"]),
     ("file", &["healthy", "unknown", "unhealthy self", "unhealthy environment"]),

@@ -22,6 +22,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::SystemTime;
 use vantage::{Blind, Deadline, DialError, Port, UnixAddress, Vantage};
+pub(crate) use written::CERTIFICATE_DAYS;
 pub use written::Written;
 
 /// The service answers a request.

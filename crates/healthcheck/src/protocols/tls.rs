@@ -7,6 +7,7 @@ mod error;
 mod trust;
 mod verifier;
 
+pub use certificate::Certificate;
 pub use error::{CertificateError, TlsError};
 pub use trust::{Identity, PemError, Trust, system_trust};
 
@@ -38,8 +39,8 @@ pub struct Peer<'a> {
 pub struct Served {
     /// Whether its certificate was verified; it was not where nobody is trusted.
     pub verified: bool,
-    /// When its certificate ends, if that can be read.
-    pub not_after: Option<SystemTime>,
+    /// Its certificate, if that can be read.
+    pub certificate: Option<Certificate>,
 }
 
 /// Why there is no TLS, and what the server served before it came to that.
@@ -49,7 +50,7 @@ pub struct Failed {
     /// Why.
     pub error: TlsError,
     /// What was served, if it came to that.
-    pub served: Option<Served>,
+    pub served: Option<Box<Served>>,
 }
 
 /// A stream within TLS.
@@ -90,11 +91,11 @@ pub fn connect<S: Read + Write>(stream: S, peer: Peer<'_>) -> Result<TlsStream<S
     while connection.is_handshaking() {
         if let Err(error) = connection.complete_io(&mut opening) {
             let error = opening.told(&error);
-            return Err(Failed { error, served: recorder.served(false) });
+            return Err(Failed { error, served: recorder.served(false).map(Box::new) });
         }
     }
     let served = recorder.served(peer.trust.verifies());
-    let served = served.unwrap_or(Served { verified: false, not_after: None });
+    let served = served.unwrap_or(Served { verified: false, certificate: None });
     Ok(TlsStream { inner: StreamOwned::new(connection, opening), served })
 }
 
@@ -102,6 +103,15 @@ impl<S: Read + Write> TlsStream<S> {
     /// What the server served.
     pub fn served(&self) -> Served {
         self.served
+    }
+
+    /// Says that it is over, and gives back the stream beneath.
+    pub fn close(self) -> S {
+        let (mut connection, mut opening) = self.inner.into_parts();
+        connection.send_close_notify();
+        // Whether it is heard changes nothing.
+        let _ = connection.write_tls(&mut opening);
+        opening.into_stream()
     }
 }
 

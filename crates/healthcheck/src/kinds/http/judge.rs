@@ -9,6 +9,7 @@
 use super::Http;
 use super::seen::{Answer, Certificate, Seen, Trouble, What};
 use crate::kinds::Judgement;
+use crate::kinds::certificate::ending;
 use crate::kinds::file::span;
 use crate::protocols::http::Scheme;
 use crate::text::{either, shown};
@@ -80,19 +81,7 @@ impl Http {
     fn concern(&self, seen: &Seen) -> Option<String> {
         let ends_in = seen.tls?.ends_in?;
         let address = seen.address.as_deref().unwrap_or_default();
-        if ends_in < 0 {
-            let ago = span(-ends_in / DAY * DAY);
-            return Some(match -ends_in / DAY {
-                0 => format!("the certificate of {address} expired today"),
-                _ => format!("the certificate of {address} expired {ago} ago"),
-            });
-        }
-        let days = ends_in / DAY;
-        (days < i64::from(self.certificate_days)).then(|| match days {
-            0 => format!("the certificate of {address} ends within a day"),
-            1 => format!("the certificate of {address} ends in 1 day"),
-            _ => format!("the certificate of {address} ends in {days} days"),
-        })
+        ending(&format!("the certificate of {address}"), ends_in, self.certificate_days)
     }
 
     fn judge_trouble(&self, trouble: &Trouble, seen: &Seen) -> Judgement {

@@ -1,5 +1,6 @@
 //! What was seen of a request and its answer: no judgement, and no secret.
 
+use crate::kinds::certificate::seconds_until;
 use crate::listeners::Listeners;
 use crate::protocols::http::{BodyEnd, Cause, Failure, Fetched, HttpError};
 use crate::protocols::tls::{Served, TlsError};
@@ -208,10 +209,8 @@ fn what(cause: &Cause) -> What {
 
 impl Certificate {
     fn new(served: Served, now: SystemTime) -> Self {
-        let ends_in = served.not_after.map(|end| match end.duration_since(now) {
-            Ok(left) => i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
-            Err(error) => -i64::try_from(error.duration().as_secs()).unwrap_or(i64::MAX),
-        });
+        let end = served.certificate.and_then(|certificate| certificate.not_after);
+        let ends_in = end.map(|end| seconds_until(end, now));
         Self { verified: served.verified, ends_in }
     }
 }

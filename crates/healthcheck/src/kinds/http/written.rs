@@ -78,7 +78,7 @@ pub(super) enum WrittenVerify {
 }
 
 /// How soon a certificate may end without being news.
-const CERTIFICATE_DAYS: u32 = 14;
+pub(crate) const CERTIFICATE_DAYS: u32 = 14;
 
 /// The largest body that an author may ask for, in bytes.
 const MAX_BODY: u32 = 16 << 20;

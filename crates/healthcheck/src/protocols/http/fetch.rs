@@ -280,7 +280,7 @@ impl Hop<'_> {
         let identity = errand.identity.as_deref();
         let peer = tls::Peer { name, trust: &errand.trust, identity, now: self.from.now() };
         let (link, served) = link.encrypt(peer).map_err(|failed| {
-            self.served = failed.served;
+            self.served = failed.served.map(|served| *served);
             failed.error
         })?;
         self.served = served;

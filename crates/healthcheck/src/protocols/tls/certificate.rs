@@ -1,7 +1,10 @@
-//! When a certificate ends: the one field of X.509 (RFC 5280, section 4.1)
-//! that we need and the TLS library does not tell. A parser for all of X.509
-//! would be five crates more.
+//! What we need of a certificate (X.509, RFC 5280, section 4.1) and the TLS
+//! library does not tell: from when until when it is valid, and whose it is. A
+//! parser for all of X.509 would be five crates more.
 
+use super::PemError;
+use super::trust::certificates;
+use ring::digest::{SHA256, digest};
 use std::time::{Duration, SystemTime};
 
 const INTEGER: u8 = 0x02;
@@ -11,21 +14,67 @@ const SEQUENCE: u8 = 0x30;
 /// The version, which the first version of X.509 leaves out.
 const VERSION: u8 = 0xa0;
 
-/// A certificate's end, from its DER; `None` where it is no certificate.
-pub(super) fn not_after(der: &[u8]) -> Option<SystemTime> {
-    let (certificate, _) = expect(der, SEQUENCE)?;
-    let (fields, _) = expect(certificate, SEQUENCE)?;
-    let fields = match element(fields)? {
-        (VERSION, _, rest) => rest,
-        _ => fields,
-    };
-    let (_serial, rest) = expect(fields, INTEGER)?;
-    let (_signature, rest) = expect(rest, SEQUENCE)?;
-    let (_issuer, rest) = expect(rest, SEQUENCE)?;
-    let (validity, _) = expect(rest, SEQUENCE)?;
-    let (_, _, rest) = element(validity)?;
-    let (tag, time, _) = element(rest)?;
-    point_in_time(tag, time)
+/// What there is to know of a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Certificate {
+    /// When it begins; `None` for times before 1970 and what is no time.
+    pub not_before: Option<SystemTime>,
+    /// When it ends.
+    pub not_after: Option<SystemTime>,
+    /// SHA-256 of its subject: whose it is.
+    pub subject: Digest,
+    /// SHA-256 of its issuer's subject.
+    pub issuer: Digest,
+    /// SHA-256 of all of it: which one it is.
+    pub fingerprint: Digest,
+}
+
+/// SHA-256, in bytes.
+pub(super) type Digest = [u8; 32];
+
+impl Certificate {
+    /// From DER; `None` where it is no certificate.
+    pub fn from_der(der: &[u8]) -> Option<Self> {
+        let (certificate, _) = expect(der, SEQUENCE)?;
+        let (fields, _) = expect(certificate, SEQUENCE)?;
+        let fields = match element(fields)? {
+            (VERSION, _, rest) => rest,
+            _ => fields,
+        };
+        let (_serial, rest) = expect(fields, INTEGER)?;
+        let (_signature, rest) = expect(rest, SEQUENCE)?;
+        let (issuer, rest) = expect(rest, SEQUENCE)?;
+        let (validity, rest) = expect(rest, SEQUENCE)?;
+        let (subject, _) = expect(rest, SEQUENCE)?;
+        let (begin_tag, begin, end) = element(validity)?;
+        let (end_tag, end, _) = element(end)?;
+        Some(Self {
+            not_before: point_in_time(begin_tag, begin),
+            not_after: point_in_time(end_tag, end),
+            subject: sha256(subject),
+            issuer: sha256(issuer),
+            fingerprint: sha256(der),
+        })
+    }
+
+    /// The certificates of a PEM file, in their order; keys among them are passed over.
+    ///
+    /// # Errors
+    /// Where there is none, or one that cannot be read.
+    pub fn from_pem(pem: &[u8]) -> Result<Vec<Self>, PemError> {
+        certificates(pem)?
+            .iter()
+            .map(|der| {
+                Self::from_der(der).ok_or_else(|| PemError::Certificate("not X.509".to_owned()))
+            })
+            .collect()
+    }
+}
+
+fn sha256(bytes: &[u8]) -> Digest {
+    let mut into = Digest::default();
+    into.copy_from_slice(digest(&SHA256, bytes).as_ref());
+    into
 }
 
 /// The content of an element with this tag, and what follows it.
@@ -96,7 +145,7 @@ fn days_since_1970(year: u64, month: u64, day: u64) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{GENERALIZED_TIME, UTC_TIME, not_after, point_in_time};
+    use super::{Certificate, GENERALIZED_TIME, UTC_TIME, point_in_time};
     use proptest::prelude::{any, prop, prop_assert, prop_assert_eq, proptest};
     use std::time::{Duration, SystemTime};
 
@@ -127,21 +176,26 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_certificates_end_is_the_one_it_was_made_with(seconds in 0_u64..253_402_300_799, cut in any::<usize>()) {
+        fn a_certificate_is_the_one_that_was_made(begin in 0_u64..4_000_000_000, seconds in 0_u64..253_402_300_799, cut in any::<usize>()) {
             let mut parameters = rcgen::CertificateParams::new(vec!["a.example".to_owned()]).unwrap();
             let end = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+            let begin = SystemTime::UNIX_EPOCH + Duration::from_secs(begin);
+            parameters.not_before = begin.into();
             parameters.not_after = end.into();
             let key = rcgen::KeyPair::generate().unwrap();
             let der = parameters.self_signed(&key).unwrap().der().to_vec();
-            prop_assert_eq!(not_after(&der), Some(end));
+            let certificate = Certificate::from_der(&der).unwrap();
+            prop_assert_eq!((certificate.not_before, certificate.not_after), (Some(begin), Some(end)));
+            // It has signed itself.
+            prop_assert_eq!(certificate.subject, certificate.issuer);
             // Any part of it is none, and no panic.
             let part = &der[..cut % der.len()];
-            prop_assert!(not_after(part).is_none());
+            prop_assert!(Certificate::from_der(part).is_none());
         }
 
         #[test]
-        fn garbage_has_no_end(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = not_after(&bytes);
+        fn garbage_is_survived(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Certificate::from_der(&bytes);
         }
     }
 }

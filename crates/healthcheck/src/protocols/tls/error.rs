@@ -85,6 +85,10 @@ impl<S> Opening<S> {
         Self { stream, first: Vec::new() }
     }
 
+    pub(super) fn into_stream(self) -> S {
+        self.stream
+    }
+
     /// An error of the TLS library's, in our words.
     pub(super) fn told(&self, error: &io::Error) -> TlsError {
         let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());

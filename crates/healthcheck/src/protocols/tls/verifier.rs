@@ -1,6 +1,6 @@
 //! Verifies a server's certificate as far as that is wanted, and keeps it.
 
-use super::{Served, Trust, certificate};
+use super::{Certificate, Served, Trust};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::CryptoProvider;
@@ -8,15 +8,14 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 use std::sync::{Arc, OnceLock};
-use std::time::SystemTime;
 
 /// The verifier of one handshake.
 #[derive(Debug)]
 pub(super) struct Recorder {
     trust: Trust,
     provider: Arc<CryptoProvider>,
-    /// Once it was served: when it ends, if that can be read.
-    served: OnceLock<Option<SystemTime>>,
+    /// Once it was served: the certificate, if it can be read.
+    served: OnceLock<Option<Certificate>>,
 }
 
 impl Recorder {
@@ -26,7 +25,7 @@ impl Recorder {
 
     /// What was served, if anything was.
     pub(super) fn served(&self, verified: bool) -> Option<Served> {
-        self.served.get().map(|&not_after| Served { verified, not_after })
+        self.served.get().map(|&certificate| Served { verified, certificate })
     }
 }
 
@@ -39,15 +38,20 @@ impl ServerCertVerifier for Recorder {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let not_after = *self.served.get_or_init(|| certificate::not_after(end_entity));
+        let certificate = *self.served.get_or_init(|| Certificate::from_der(end_entity));
         let Trust::These { roots, certificates } = &self.trust else {
             return Ok(ServerCertVerified::assertion());
         };
         // A self-signed certificate that is trusted by itself; as an authority
         // it would not pass, and as OpenSSL makes them it claims to be one.
         if certificates.contains(end_entity) {
-            if not_after.is_some_and(|end| super::unix_time(end) < now) {
+            let (begin, end) =
+                certificate.map_or((None, None), |one| (one.not_before, one.not_after));
+            if end.is_some_and(|end| super::unix_time(end) < now) {
                 return Err(CertificateError::Expired.into());
+            }
+            if begin.is_some_and(|begin| super::unix_time(begin) > now) {
+                return Err(CertificateError::NotValidYet.into());
             }
             verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
             return Ok(ServerCertVerified::assertion());
