@@ -22,8 +22,28 @@ pub(crate) struct Image(pub(crate) &'static str);
 impl Image {
     /// The name that containers are made by.
     pub(crate) fn tag(self) -> String {
-        format!("openstack-healthcheck/{}", self.0)
+        tag_of_test(self.0)
     }
+}
+
+/// The name of the image described in `tests/images/NAME`.
+pub(crate) fn tag_of_test(name: &str) -> String {
+    format!("openstack-healthcheck/{name}")
+}
+
+/// The name of the image described in `lab/images/NAME`.
+pub(crate) fn tag_of_lab(name: &str) -> String {
+    format!("openstack-healthcheck/lab-{name}")
+}
+
+/// What an image is built of.
+#[derive(Debug)]
+struct Recipe {
+    tag: String,
+    /// Where it is described.
+    folder: PathBuf,
+    /// The probe, for images that take it in.
+    probe: Option<PathBuf>,
 }
 
 /// Builds `images` side by side on `base`, each with `probe` in it.
@@ -34,10 +54,45 @@ pub(crate) fn build(
     probe: &Path,
     images: &[Image],
 ) -> Result<()> {
+    let names: Vec<&str> = images.iter().map(|image| image.0).collect();
+    build_for_tests(session, engine, base, probe, &names)
+}
+
+/// Builds the images described in `tests/images` by these names.
+pub(crate) fn build_for_tests(
+    session: &Session,
+    engine: &Engine,
+    base: &str,
+    probe: &Path,
+    names: &[&str],
+) -> Result<()> {
+    let folder = session.root().join("tests/images");
+    let recipe = |name: &&str| Recipe {
+        tag: tag_of_test(name),
+        folder: folder.join(name),
+        probe: Some(probe.to_owned()),
+    };
+    build_all(session, engine, base, &names.iter().map(recipe).collect::<Vec<_>>())
+}
+
+/// Builds the images described in `lab/images` by these names; they get the probe when they run.
+pub(crate) fn build_for_lab(
+    session: &Session,
+    engine: &Engine,
+    base: &str,
+    names: &[&str],
+) -> Result<()> {
+    let folder = session.root().join("lab/images");
+    let recipe =
+        |name: &&str| Recipe { tag: tag_of_lab(name), folder: folder.join(name), probe: None };
+    build_all(session, engine, base, &names.iter().map(recipe).collect::<Vec<_>>())
+}
+
+fn build_all(session: &Session, engine: &Engine, base: &str, recipes: &[Recipe]) -> Result<()> {
     let built: Vec<Result<()>> = thread::scope(|scope| {
-        let builds: Vec<_> = images
+        let builds: Vec<_> = recipes
             .iter()
-            .map(|image| scope.spawn(|| build_one(session, engine, base, probe, *image)))
+            .map(|recipe| scope.spawn(|| build_one(session, engine, base, recipe)))
             .collect();
         let panicked = || Err(anyhow!("the thread that built it panicked"));
         builds.into_iter().map(|build| build.join().unwrap_or_else(|_| panicked())).collect()
@@ -49,38 +104,32 @@ pub(crate) fn build(
     Ok(())
 }
 
-fn build_one(
-    session: &Session,
-    engine: &Engine,
-    base: &str,
-    probe: &Path,
-    image: Image,
-) -> Result<()> {
-    let step = session.progress.start(format!("image {}", image.0));
-    let described = session.root().join("tests/images").join(image.0);
-    let context = session.work("images").join(image.0);
-    lay_out(&described, probe, &context)?;
-    let before = image_id(engine, image);
+fn build_one(session: &Session, engine: &Engine, base: &str, recipe: &Recipe) -> Result<()> {
+    let (_, name) = recipe.tag.split_once('/').unwrap_or(("", &recipe.tag));
+    let step = session.progress.start(format!("image {name}"));
+    let context = session.work("images").join(name);
+    lay_out(&recipe.folder, recipe.probe.as_deref(), &context)?;
+    let before = image_id(engine, &recipe.tag);
     engine
         .docker()
         .limit(BUILD_LIMIT)
         // The machine's own network: where it reaches its package archive, so does the build.
         .args(["build", "--force-rm", "--network=host", "--label", LABEL])
-        .args(["--build-arg", &format!("BASE={base}"), "--tag", &image.tag(), "--file"])
+        .args(["--build-arg", &format!("BASE={base}"), "--tag", &recipe.tag, "--file"])
         .args([context.join("Containerfile"), context])
-        .logged(&session.interrupt, &session.log(&format!("image {}", image.0)))
-        .with_context(|| format!("cannot build image {}", image.0))?;
-    let after = image_id(engine, image);
+        .logged(&session.interrupt, &session.log(&format!("image {name}")))
+        .with_context(|| format!("cannot build image {name}"))?;
+    let after = image_id(engine, &recipe.tag);
     step.done(if before.is_some() && before == after { "had it already" } else { "built" });
     Ok(())
 }
 
-fn image_id(engine: &Engine, image: Image) -> Option<String> {
-    engine.ask(&["image", "inspect", "--format", "{{.Id}}", &image.tag()]).ok()
+fn image_id(engine: &Engine, tag: &str) -> Option<String> {
+    engine.ask(&["image", "inspect", "--format", "{{.Id}}", tag]).ok()
 }
 
 /// Makes the directory that the build sees: the image's own files, and the probe beside them.
-fn lay_out(described: &Path, probe: &Path, context: &Path) -> Result<()> {
+fn lay_out(described: &Path, probe: Option<&Path>, context: &Path) -> Result<()> {
     let copy = |from: PathBuf, to: PathBuf| {
         fs::copy(&from, &to)
             .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))
@@ -96,7 +145,9 @@ fn lay_out(described: &Path, probe: &Path, context: &Path) -> Result<()> {
         let file = file?;
         copy(file.path(), context.join(file.file_name()))?;
     }
-    copy(probe.to_path_buf(), context.join("healthcheck"))?;
+    if let Some(probe) = probe {
+        copy(probe.to_path_buf(), context.join("healthcheck"))?;
+    }
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 
 pub(crate) mod command;
 pub(crate) mod services;
+pub(crate) mod stage;
 
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};

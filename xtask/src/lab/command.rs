@@ -1,10 +1,16 @@
 //! `cargo xtask lab`: real OpenStack services on a network of their own.
 
-use anyhow::Result;
+use std::collections::BTreeSet;
+use std::thread;
+
+use anyhow::{Result, anyhow};
 use clap::Subcommand;
 
-use super::services;
+use super::services::{self, Service};
+use super::stage::{Props, Stage};
+use crate::engine::{Afterwards, Engine};
 use crate::session::Session;
+use crate::{base_image, images, peers, probe};
 
 /// Real services in containers, to do faults to and to watch.
 #[derive(clap::Args, Debug)]
@@ -15,37 +21,109 @@ pub(crate) struct Args {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    /// Bring services up and leave them running.
+    Up(Which),
+    /// Remove everything that `up` made but its images.
+    Down(Called),
     /// The services there are.
     List(Which),
 }
 
 /// Which services are meant.
 #[derive(clap::Args, Debug)]
-struct Which {
+pub(crate) struct Which {
     /// These and what they need; all of them when none is named.
-    services: Vec<String>,
+    pub(crate) services: Vec<String>,
     /// Only the few that the test run takes.
     #[arg(long, conflicts_with = "services")]
-    short: bool,
+    pub(crate) short: bool,
+    #[command(flatten)]
+    pub(crate) called: Called,
+}
+
+/// Which lab is meant.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Called {
+    /// What containers, network and volumes are named after.
+    #[arg(long, default_value = "lab")]
+    pub(crate) name: String,
 }
 
 /// Runs the command.
 pub(crate) fn run(args: &Args) -> Result<()> {
     let session = Session::begin()?;
     match &args.command {
-        Command::List(which) => list(&which.choose(&session)?),
+        Command::Up(which) => {
+            let engine = bring_up(&session, which)?;
+            let filter = format!("label=lab={}", which.called.name);
+            session.progress.heading(&format!("Up; have a look: docker ps --filter {filter}"));
+            if let Some(done) = engine.finish(Afterwards::Keep) {
+                session.progress.say(&done);
+            }
+            Ok(())
+        }
+        Command::Down(called) => {
+            let engine = Engine::bring_up(&session)?;
+            let step = session.progress.start(format!("remove {}", called.name));
+            Stage::new(&session, &engine, &called.name).down()?;
+            step.done("");
+            Ok(())
+        }
+        Command::List(which) => {
+            list(&which.choose(&session)?);
+            Ok(())
+        }
     }
-    Ok(())
 }
 
 impl Which {
-    fn choose(&self, session: &Session) -> Result<Vec<services::Service>> {
+    /// The services that are meant, in an order in which they can be started.
+    pub(crate) fn choose(&self, session: &Session) -> Result<Vec<Service>> {
         let all = services::read(session.root())?;
         if self.short { Ok(services::short(&all)) } else { services::select(&all, &self.services) }
     }
 }
 
-fn list(services: &[services::Service]) {
+/// Brings an engine, the images, the probe and the chosen services up; what was brought up is
+/// removed again when that fails or is interrupted.
+pub(crate) fn bring_up(session: &Session, which: &Which) -> Result<Engine> {
+    let services = which.choose(session)?;
+    let (engine, built) = thread::scope(|scope| {
+        let building = scope.spawn(|| {
+            let step = session.progress.start("static probe");
+            let built = probe::build_probe(session)?;
+            step.done(&built.describe());
+            anyhow::Ok(built)
+        });
+        let engine = Engine::bring_up(session);
+        (engine, building.join().unwrap_or_else(|_| Err(anyhow!("building the probe panicked"))))
+    });
+    let (engine, probe) = (engine?, built?.path);
+    let base = base_image::ensure(session, &engine)?;
+    if which.short {
+        let names: BTreeSet<_> = services.iter().filter_map(|each| each.short.as_deref()).collect();
+        let names: Vec<_> = names.into_iter().collect();
+        images::build_for_tests(session, &engine, &base, &probe, &names)?;
+    } else {
+        let names: BTreeSet<_> = services.iter().map(|each| each.image.as_str()).collect();
+        let names: Vec<_> = names.into_iter().collect();
+        images::build_for_lab(session, &engine, &base, &names)?;
+    }
+    let peers = peers::fetch(session).inspect_err(|error| {
+        session.progress.say(&format!("without the predecessors' scripts: {error:#}"));
+    });
+    session.progress.heading("Services");
+    let stage = Stage::new(session, &engine, &which.called.name);
+    let props = Props { probe: &probe, peers: peers.as_ref().ok(), short: which.short };
+    let brought = stage.up(session, &services, props);
+    if brought.is_err() && session.interrupt.is_raised() {
+        stage.down()?;
+    }
+    brought?;
+    Ok(engine)
+}
+
+fn list(services: &[Service]) {
     for service in services {
         let trap = if service.trap { "  (a trap: never unhealthy)" } else { "" };
         println!("{:<24} {:<12} {}{trap}", service.name, service.image, service.healthcheck());

@@ -1,16 +1,18 @@
 //! The services of the lab, as `lab/services.toml` lists them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
+use crate::images;
+
 /// A service of the lab: a container of its own, named after the lab and it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-#[allow(dead_code, reason = "the list comes first, what starts and breaks its services after it")]
+#[expect(dead_code, reason = "some fields are read by what breaks services, which is to come")]
 pub(crate) struct Service {
     /// Its name on the lab's network and in tables, and what its container's name ends with.
     pub(crate) name: String,
@@ -22,16 +24,25 @@ pub(crate) struct Service {
     /// Folders in `lab/services`, each laid over the container's root, in order; the one of its
     /// own name is laid last and need not be named.
     #[serde(default)]
-    pub(crate) files: Vec<String>,
+    files: Vec<String>,
+    /// Where those folders are.
+    #[serde(skip)]
+    pub(crate) folders: Vec<PathBuf>,
     /// The user that the container, and so the service and the check inside, runs as.
     #[serde(default = "root")]
     pub(crate) user: String,
     /// The services that must be ready before this one is prepared and started.
     #[serde(default)]
     pub(crate) after: Vec<String>,
+    /// The service whose network it shares, as all containers of a host do that have the host's.
+    pub(crate) net_of: Option<String>,
+    /// Volumes shared with other services, by name: where each is mounted.
+    #[serde(default)]
+    pub(crate) volumes: BTreeMap<String, String>,
     /// A shell script, run once as root in the container before the service is first started.
     pub(crate) prepare: Option<String>,
-    /// The command of the service: one program and its arguments, in the shell's words.
+    /// The command of the service: one program and its arguments, in the shell's words; lines
+    /// above it are run before it, each time.
     pub(crate) start: String,
     /// A shell command that exits 0 when the service can be used, run as root in the container;
     /// without it, our own check says so.
@@ -59,6 +70,14 @@ impl Service {
     pub(crate) fn healthcheck(&self) -> &str {
         self.healthcheck.as_deref().unwrap_or(&self.name)
     }
+
+    /// The image of its container, in the short lab or in the whole one.
+    pub(crate) fn image(&self, is_short: bool) -> String {
+        match &self.short {
+            Some(short) if is_short => images::tag_of_test(short),
+            _ => images::tag_of_lab(&self.image),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -72,14 +91,20 @@ pub(crate) fn read(root: &Path) -> Result<Vec<Service>> {
     let file = root.join("lab/services.toml");
     let text =
         fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-    parse(&text).with_context(|| file.display().to_string())
+    let mut services = parse(&text).with_context(|| file.display().to_string())?;
+    for service in &mut services {
+        let of_all = service.files.iter().chain([&service.name]);
+        let folders = of_all.map(|name| root.join("lab/services").join(name));
+        service.folders = folders.filter(|folder| folder.is_dir()).collect();
+    }
+    Ok(services)
 }
 
 fn parse(text: &str) -> Result<Vec<Service>> {
     let List { service: services } = toml::from_str(text)?;
     let mut known = BTreeSet::new();
     for service in &services {
-        for needed in &service.after {
+        for needed in service.after.iter().chain(&service.net_of) {
             ensure!(
                 known.contains(needed.as_str()),
                 "{} is after {needed}, which is not listed above it",
@@ -104,7 +129,7 @@ pub(crate) fn select(all: &[Service], named: &[String]) -> Result<Vec<Service>> 
     // What a service needs is listed above it.
     for service in all.iter().rev() {
         if wanted.contains(service.name.as_str()) {
-            wanted.extend(service.after.iter().map(String::as_str));
+            wanted.extend(service.after.iter().chain(&service.net_of).map(String::as_str));
         }
     }
     Ok(all.iter().filter(|each| wanted.contains(each.name.as_str())).cloned().collect())

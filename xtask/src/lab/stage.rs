@@ -1,0 +1,320 @@
+//! The services of a lab, brought up as containers on a network of their own, and removed again.
+//! Everything is named and labelled after the lab: several on one machine do not meet.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use super::services::Service;
+use crate::engine::Engine;
+use crate::peers::Peers;
+use crate::program::Program;
+use crate::session::Session;
+
+/// Services of the lab that are prepared, started and waited for at the same time.
+const AT_ONCE: usize = 3;
+const PREPARE_LIMIT: Duration = Duration::from_secs(300);
+const READY_LIMIT: Duration = Duration::from_secs(240);
+const ASK_EVERY: Duration = Duration::from_millis(500);
+/// The label that tells `healthctl` which service a container is.
+const SERVICE_LABEL: &str = "org.openstack.healthcheck.service";
+
+/// Starts the service of its container unless it runs. The lab's folder is `/lab`: it can be
+/// written by whoever the service runs as.
+const START: &str = r#"#!/bin/sh
+if read -r pid 2>/dev/null < /lab/pid && grep -q . "/proc/$pid/cmdline" 2>/dev/null; then
+    exit 0
+fi
+echo $$ > /lab/pid
+exec >> /lab/log 2>&1
+cd /
+"#;
+
+/// A lab by its name, whether it is up or not.
+#[derive(Debug)]
+pub(crate) struct Stage<'e> {
+    engine: &'e Engine,
+    name: String,
+    /// Beneath it a folder for each service, which its container has as `/lab`.
+    folder: PathBuf,
+}
+
+/// What containers of the lab have beside their service.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Props<'a> {
+    /// The probe, for `/openstack/healthcheck`.
+    pub(crate) probe: &'a Path,
+    /// The predecessors' scripts, for `/peers`; none where they could not be fetched.
+    pub(crate) peers: Option<&'a Peers>,
+    /// Whether the images are those of `tests/images`.
+    pub(crate) short: bool,
+}
+
+/// How far the services are, for those that come after them.
+#[derive(Debug, Default)]
+struct Board {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    ready: BTreeSet<String>,
+    at_work: usize,
+    failed: bool,
+}
+
+impl<'e> Stage<'e> {
+    /// The lab called `name`; touches nothing.
+    pub(crate) fn new(session: &Session, engine: &'e Engine, name: &str) -> Self {
+        let folder = session.work("lab").join(name);
+        Self { engine, name: name.to_owned(), folder }
+    }
+
+    /// The name of the container of the service `name`.
+    pub(crate) fn container(&self, name: &str) -> String {
+        format!("{}-{name}", self.name)
+    }
+
+    /// Brings `services` up on a fresh network, having removed what was left of the lab; returns
+    /// when all of them are ready.
+    pub(crate) fn up(&self, session: &Session, services: &[Service], props: Props) -> Result<()> {
+        self.down()?;
+        self.install_probe(props.probe)?;
+        let label = format!("lab={}", self.name);
+        self.engine
+            .ask(&["network", "create", "--label", &label, &self.name])
+            .with_context(|| format!("cannot make the network {}", self.name))?;
+        let board = Board::default();
+        let brought: Vec<Result<()>> = thread::scope(|scope| {
+            let threads: Vec<_> = services
+                .iter()
+                .map(|service| {
+                    scope.spawn(|| {
+                        let brought = self.bring(session, service, props, &board);
+                        board.leave(service, brought.is_ok());
+                        brought.with_context(|| service.name.clone())
+                    })
+                })
+                .collect();
+            let panicked = || Err(anyhow!("the thread that brought it up panicked"));
+            threads.into_iter().map(|each| each.join().unwrap_or_else(|_| panicked())).collect()
+        });
+        brought.into_iter().collect()
+    }
+
+    /// Removes whatever carries the lab's label, and its folder.
+    pub(crate) fn down(&self) -> Result<()> {
+        let filter = format!("label=lab={}", self.name);
+        let list = |of: &[&str]| {
+            self.engine.ask_regardless(&[of, &["--quiet", "--filter", &filter]].concat())
+        };
+        let remove = |with: &[&str], found: &str| -> Result<()> {
+            let args: Vec<&str> = with.iter().copied().chain(found.lines()).collect();
+            if args.len() > with.len() {
+                self.engine.ask_regardless(&args)?;
+            }
+            Ok(())
+        };
+        remove(&["rm", "--force", "--volumes"], &list(&["ps", "--all"])?)?;
+        remove(&["volume", "rm"], &list(&["volume", "ls"])?)?;
+        remove(&["network", "rm"], &list(&["network", "ls"])?)?;
+        if self.folder.exists() {
+            fs::remove_dir_all(&self.folder)
+                .with_context(|| format!("cannot remove {}", self.folder.display()))?;
+        }
+        Ok(())
+    }
+
+    /// Puts `probe` into every container of the lab, also those that run.
+    pub(crate) fn install_probe(&self, probe: &Path) -> Result<()> {
+        let folder = self.folder.join(".openstack");
+        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let partial = folder.join("healthcheck.new");
+        fs::copy(probe, &partial).with_context(|| format!("cannot copy {}", probe.display()))?;
+        // By renaming: it may be run at this moment.
+        fs::rename(&partial, folder.join("healthcheck")).context("cannot install the probe")
+    }
+
+    /// Starts the service of a container that is up, unless it runs.
+    pub(crate) fn start(&self, service: &Service) -> Result<()> {
+        let container = self.container(&service.name);
+        self.engine.ask(&["exec", "--detach", &container, "/lab/start"]).map(drop)
+    }
+
+    /// Runs `command` in the container of the service `name`, as `user` or else as the
+    /// container's own; returns its exit status and output.
+    pub(crate) fn exec(
+        &self,
+        name: &str,
+        user: Option<&str>,
+        command: &[&str],
+    ) -> Result<(i32, String)> {
+        let container = self.container(name);
+        let user = user.map(|user| ["--user", user]);
+        let docker = self.engine.docker().args(["exec"]).args(user.iter().flatten());
+        docker.args([container.as_str()]).args(command).exit_status(self.engine.interrupt())
+    }
+
+    /// Whether the service can be used now, by its own `ready` or else by our check.
+    pub(crate) fn is_ready(&self, service: &Service) -> Result<bool> {
+        let (status, _) = match &service.ready {
+            Some(command) => self.exec(&service.name, Some("0"), &["sh", "-c", command])?,
+            None => self.look_inside(service)?,
+        };
+        Ok(status == 0)
+    }
+
+    /// Our check, run in the container as its user: exit status and what it said.
+    pub(crate) fn look_inside(&self, service: &Service) -> Result<(i32, String)> {
+        let check = ["/openstack/healthcheck", "--service", service.healthcheck()];
+        self.exec(&service.name, None, &check)
+    }
+
+    /// Waits until the service can be used.
+    pub(crate) fn await_ready(&self, service: &Service, limit: Duration) -> Result<()> {
+        let started = Instant::now();
+        while !self.is_ready(service)? {
+            self.engine.interrupt().check()?;
+            if started.elapsed() > limit {
+                let said = self.look_inside(service).map_or_else(|e| e.to_string(), |look| look.1);
+                let log = self.folder.join(&service.name).join("log");
+                bail!("not ready after {} s: {said}\nits log: {}", limit.as_secs(), log.display());
+            }
+            thread::sleep(ASK_EVERY);
+        }
+        Ok(())
+    }
+
+    fn bring(
+        &self,
+        session: &Session,
+        service: &Service,
+        props: Props,
+        board: &Board,
+    ) -> Result<()> {
+        if !board.await_turn(session, service)? {
+            return Ok(());
+        }
+        let step = session.progress.start(service.name.clone());
+        self.create(service, props)?;
+        let prepared = Instant::now();
+        if let Some(script) = &service.prepare {
+            self.prepare(session, service, script)?;
+        }
+        let (prepared, started) = (prepared.elapsed().as_secs_f64(), Instant::now());
+        self.start(service)?;
+        self.await_ready(service, READY_LIMIT)?;
+        let started = started.elapsed().as_secs_f64();
+        step.done(&format!("prepared in {prepared:.1} s, ready {started:.1} s after its start"));
+        Ok(())
+    }
+
+    /// Makes the container, with its files in place and its service not started.
+    fn create(&self, service: &Service, props: Props) -> Result<()> {
+        let own = self.folder.join(&service.name);
+        lay_out(service, &own)?;
+        let container = self.container(&service.name);
+        let mut args: Vec<String> =
+            ["create", "--init", "--no-healthcheck", "--cap-add", "NET_ADMIN"]
+                .map(str::to_owned)
+                .into();
+        let mut option = |name: &str, value: String| args.extend([name.to_owned(), value]);
+        option("--label", format!("lab={}", self.name));
+        option("--label", format!("{SERVICE_LABEL}={}", service.healthcheck()));
+        option("--name", container.clone());
+        option("--user", service.user.clone());
+        match &service.net_of {
+            Some(other) => option("--network", format!("container:{}", self.container(other))),
+            None => {
+                option("--network", self.name.clone());
+                option("--network-alias", service.name.clone());
+                option("--hostname", service.name.clone());
+                // A host has ::1, whatever its network has.
+                option("--sysctl", "net.ipv6.conf.lo.disable_ipv6=0".to_owned());
+            }
+        }
+        let mut mount = |from: String, to: &str| option("--volume", format!("{from}:{to}"));
+        mount(own.display().to_string(), "/lab");
+        mount(self.folder.join(".openstack").display().to_string(), "/openstack:ro");
+        if let Some(peers) = props.peers {
+            mount(peers.tripleo.display().to_string(), "/peers/tripleo:ro");
+            mount(peers.kolla.display().to_string(), "/peers/kolla:ro");
+        }
+        for (volume, at) in &service.volumes {
+            let volume = self.container(volume);
+            let label = format!("lab={}", self.name);
+            self.engine.ask(&["volume", "create", "--label", &label, &volume])?;
+            mount(volume, at);
+        }
+        args.extend([service.image(props.short), "sleep".to_owned(), "infinity".to_owned()]);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        self.engine.ask(&args).with_context(|| format!("cannot make {container}"))?;
+        for folder in &service.folders {
+            let from = format!("{}/.", folder.display());
+            self.engine.ask(&["cp", &from, &format!("{container}:/")])?;
+        }
+        self.engine.ask(&["start", &container]).map(drop)
+    }
+
+    fn prepare(&self, session: &Session, service: &Service, script: &str) -> Result<()> {
+        let container = self.container(&service.name);
+        let log = session.log(&format!("lab {} prepare {}", self.name, service.name));
+        let docker: Program = self.engine.docker().limit(PREPARE_LIMIT);
+        docker
+            .args(["exec", "--user", "0", &container, "sh", "-exc", script])
+            .logged(&session.interrupt, &log)
+            .context("cannot be prepared")
+    }
+}
+
+/// Makes the folder that the container has as `/lab`.
+fn lay_out(service: &Service, folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let (before, last) = service.start.trim_end().rsplit_once('\n').unwrap_or(("", &service.start));
+    let start = folder.join("start");
+    fs::write(&start, format!("{START}{before}\nexec {last}\n"))
+        .with_context(|| format!("cannot write {}", start.display()))?;
+    fs::set_permissions(&start, fs::Permissions::from_mode(0o755))?;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o777))?;
+    Ok(())
+}
+
+impl Board {
+    /// Waits until what `service` comes after is ready and there is room; false when that will
+    /// never be.
+    fn await_turn(&self, session: &Session, service: &Service) -> Result<bool> {
+        let mut state = self.state();
+        loop {
+            session.interrupt.check()?;
+            if state.failed {
+                return Ok(false);
+            }
+            if state.at_work < AT_ONCE && service.after.iter().all(|it| state.ready.contains(it)) {
+                state.at_work += 1;
+                return Ok(true);
+            }
+            let waited = self.changed.wait_timeout(state, Duration::from_millis(300));
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn leave(&self, service: &Service, is_ready: bool) {
+        let mut state = self.state();
+        state.at_work = state.at_work.saturating_sub(1);
+        state.failed |= !is_ready;
+        state.ready.insert(service.name.clone());
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
