@@ -3,6 +3,7 @@
 
 pub mod certificate;
 pub mod command;
+pub mod configuration;
 pub mod connected;
 pub mod file;
 pub mod http;
@@ -181,6 +182,7 @@ type ReadFields = fn(&mut Decoder<'_>, Spanned<DeTable<'_>>) -> Option<Arc<dyn W
 pub const ALL: &[Entry] = &[
     entry::<certificate::Certificate>(),
     entry::<command::Command>(),
+    entry::<configuration::Configuration>(),
     entry::<connected::Connected>(),
     entry::<file::File>(),
     entry::<http::Http>(),

@@ -7,6 +7,7 @@ use crate::program::Program;
 use crate::settings::secret::Secret;
 use crate::settings::{Origin, Settings, Unfound, Value, secret};
 use crate::verdict::Role;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use vantage::{Blind, FileError, Port, Vantage};
@@ -238,6 +239,11 @@ impl<'a> Scene<'a> {
                 self.definition.file
             ))
         })
+    }
+
+    /// The files of oslo.config that settings are read from.
+    pub fn configuration_files(&self) -> Vec<PathBuf> {
+        self.settings.oslo_files()
     }
 
     /// A setting by its name.

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use vantage::{FileError, Process, Vantage};
 
 /// Where to look for a value. As definitions write it: `{ oslo =
@@ -301,9 +301,13 @@ impl<'a> Settings<'a> {
         }
     }
 
-    fn look_at_oslo(&self, option: &str, looked: &mut Looked) -> Option<Value> {
-        let (group, name) = option.split_once('.').unwrap_or(("DEFAULT", option));
-        let config = self.oslo.get_or_init(|| {
+    /// The files of oslo.config that were read.
+    pub fn oslo_files(&self) -> Vec<PathBuf> {
+        self.oslo().files().map(Path::to_owned).collect()
+    }
+
+    fn oslo(&self) -> &OsloConfig {
+        self.oslo.get_or_init(|| {
             let arguments = self.process.map_or(&[][..], |process| &process.arguments);
             let program = arguments::program(arguments).unwrap_or(&self.definition.service);
             let project = self.definition.project.as_deref().unwrap_or(&self.definition.service);
@@ -313,7 +317,12 @@ impl<'a> Settings<'a> {
             let sources =
                 OsloSources::of_process(project, program, arguments, &environment, self.from);
             OsloConfig::load(&sources, self.from)
-        });
+        })
+    }
+
+    fn look_at_oslo(&self, option: &str, looked: &mut Looked) -> Option<Value> {
+        let (group, name) = option.split_once('.').unwrap_or(("DEFAULT", option));
+        let config = self.oslo();
         match config.get(group, name) {
             Ok(Some(found)) => {
                 let origin = match found.origin {

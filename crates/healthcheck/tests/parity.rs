@@ -44,6 +44,7 @@ fn mistake(scenario: &Scenario, answer: &Answer) -> Option<String> {
 const CAN_SAY: &[(&str, &[&str])] = &[
     ("certificate", &["healthy", "degraded", "unknown", "unhealthy self", "unhealthy environment"]),
     ("command", &["unknown"]),
+    ("configuration", &["healthy", "degraded"]),
     ("connected", &["healthy", "degraded", "unknown", "unhealthy self", "unhealthy dependency"]),
     ("file", &["healthy", "unknown", "unhealthy self", "unhealthy environment"]),
     ("http", &["unknown", "unhealthy self"]),

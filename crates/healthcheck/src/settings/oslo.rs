@@ -213,6 +213,11 @@ impl OsloConfig {
         Ok(all)
     }
 
+    /// Each file that was read.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(|(path, _)| path.as_ref())
+    }
+
     /// Where was looked: each file that was read, and each that was not with
     /// the reason.
     pub fn looked_in(&self) -> Vec<String> {

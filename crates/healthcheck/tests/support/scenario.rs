@@ -124,6 +124,10 @@ fn age() -> u64 {
     1000
 }
 
+fn file_age() -> i64 {
+    2_000_000
+}
+
 /// A file, or what stands where a file should.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -138,7 +142,8 @@ pub(crate) struct FileSpec {
     /// `fifo`, `socket`, `directory`, or `sparse` for 1 GiB of nothing.
     pub(crate) kind: Option<String>,
     /// Seconds from its last change to now; negative if that is still to come.
-    #[serde(default)]
+    /// If not given, it is older than any process.
+    #[serde(default = "file_age")]
     pub(crate) age: i64,
     /// It may not be read.
     #[serde(default)]
