@@ -185,7 +185,8 @@ pub fn evaluate(plan: &Plan, from: &Arc<Vantage>) -> Vec<Finding> {
             finding.unwrap_or_else(|| unanswered(planned.kind, &planned.look, plan.deadline))
         })
         .collect();
-    let is_late = |finding: &Finding| finding.late && finding.verdict.severity() > 1;
+    let is_late =
+        |finding: &Finding| finding.late && matches!(finding.verdict, Verdict::Unhealthy { .. });
     let starved = match findings.iter().any(is_late) {
         true => watch.unwrap_or_else(|| Watch::begin(plan.program.as_ref(), from)).end(from, by),
         false => None,
@@ -238,7 +239,7 @@ fn unanswered<E>(kind: &'static str, look: &Result<Arc<dyn Look>, E>, limit: Dur
     let what = look.as_ref().map_or_else(|_| String::new(), |look| look.describe());
     let limit = humantime::format_duration(limit);
     let because = format!("still waiting after {limit} to see {}", shown(&what, 120));
-    Finding::new(kind, Judgement::from(Verdict::unknown(because)).late(), None)
+    Finding::new(kind, Verdict::unknown(because).into(), None)
 }
 
 /// A check that panicked: a defect of ours, of which nothing follows for the service.

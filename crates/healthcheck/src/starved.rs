@@ -8,6 +8,9 @@ use vantage::{Deadline, Pid, Scheduled, Starvation, Vantage};
 /// Waiting for a CPU for half of the time is starving: what is merely busy gets its turn.
 const STARVED: f64 = 0.5;
 
+/// That we waited says less of the service than that it did.
+const STARVED_OURSELVES: f64 = 0.8;
+
 /// How long is watched where nothing was watched before: many turns of the
 /// scheduler, a small part of any deadline.
 const GLANCE: Duration = Duration::from_millis(250);
@@ -42,7 +45,8 @@ impl Watch {
 
 fn told(seen: &Starvation) -> Option<String> {
     let Starvation { over, service, own, throttled } = *seen;
-    let is_most = |span: Duration| span >= over.mul_f64(STARVED) && !span.is_zero();
+    let exceeds = |span: Duration, part| span >= over.mul_f64(part) && !span.is_zero();
+    let is_most = |span| exceeds(span, STARVED);
     let seconds = |span: Duration| format!("{:.1} s", span.as_secs_f64());
     let of = seconds(over);
     if is_most(throttled) {
@@ -55,7 +59,7 @@ fn told(seen: &Starvation) -> Option<String> {
         let service = seconds(service);
         return Some(format!("the service waited for a CPU for {service} of {of}"));
     }
-    if is_most(own) {
+    if exceeds(own, STARVED_OURSELVES) {
         return Some(format!("this check waited for a CPU for {} of {of}", seconds(own)));
     }
     None
@@ -75,13 +79,13 @@ mod tests {
             told(&Starvation { over, service: ms(service), own: ms(own), throttled: ms(throttled) })
         };
         assert_eq!(seen(0, 0, 0), None);
-        assert_eq!(seen(1900, 1900, 1900), None);
+        assert_eq!(seen(1900, 3100, 1900), None);
         assert_eq!(seen(3100, 0, 0).unwrap(), "the service waited for a CPU for 3.1 s of 4.0 s");
         assert_eq!(
             seen(3100, 0, 3300).unwrap(),
             "its control group's CPU limit held the container back for 3.3 s of 4.0 s"
         );
-        assert_eq!(seen(0, 2000, 0).unwrap(), "this check waited for a CPU for 2.0 s of 4.0 s");
+        assert_eq!(seen(0, 3300, 0).unwrap(), "this check waited for a CPU for 3.3 s of 4.0 s");
         assert_eq!(told(&Starvation::default()), None);
     }
 }
