@@ -2,8 +2,15 @@
 //! marked by a label and is removed, whatever happens, when the lab is dropped.
 
 pub(crate) mod command;
+mod faults;
+mod judges;
+mod referee;
+mod results;
+mod ruling;
+mod run;
 pub(crate) mod services;
 pub(crate) mod stage;
+mod table;
 
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};

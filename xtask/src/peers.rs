@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// The releases that are compared with: the last of tripleo-common before it
 /// was retired, and kolla of the time this was written.
-const PACKAGES: [(&str, &str); 2] = [("tripleo-common", "18.0.0"), ("kolla", "23.0.0")];
+pub(crate) const PACKAGES: [(&str, &str); 2] = [("tripleo-common", "18.0.0"), ("kolla", "23.0.0")];
 
 /// Where their scripts are.
 #[derive(Debug, Clone)]

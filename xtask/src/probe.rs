@@ -84,6 +84,12 @@ pub(crate) fn build_healthctl(session: &Session) -> Result<Built> {
     build(session, cargo(session).args(["--package", "healthctl"]), "healthctl", "this host")
 }
 
+/// Builds `healthctl` to measure with.
+pub(crate) fn build_healthctl_optimised(session: &Session) -> Result<Built> {
+    let cargo = cargo(session).args(["--release", "--package", "healthctl"]);
+    build(session, cargo, "healthctl", "this host")
+}
+
 fn cargo(session: &Session) -> Program {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     Program::new(cargo).within(session.root()).limit(BUILD_LIMIT).args([

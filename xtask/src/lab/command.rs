@@ -6,17 +6,24 @@ use std::thread;
 use anyhow::{Result, anyhow};
 use clap::Subcommand;
 
+use super::run;
 use super::services::{self, Service};
 use super::stage::{Props, Stage};
 use crate::engine::{Afterwards, Engine};
 use crate::session::Session;
 use crate::{base_image, images, peers, probe};
 
-/// Real services in containers, to do faults to and to watch.
+/// Real services in containers, broken for real: what four health checks say of it.
 #[derive(clap::Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
+    /// Only the few services and faults that the test run takes, and no docs/lab.md.
+    #[arg(long)]
+    short: bool,
+    #[command(flatten)]
+    called: Called,
 }
 
 #[derive(Subcommand, Debug)]
@@ -27,6 +34,8 @@ enum Command {
     Down(Called),
     /// The services there are.
     List(Which),
+    /// Do faults to a lab that is up, and write docs/lab.md.
+    Run(run::Options),
 }
 
 /// Which services are meant.
@@ -53,7 +62,7 @@ pub(crate) struct Called {
 pub(crate) fn run(args: &Args) -> Result<()> {
     let session = Session::begin()?;
     match &args.command {
-        Command::Up(which) => {
+        Some(Command::Up(which)) => {
             let engine = bring_up(&session, which)?;
             let filter = format!("label=lab={}", which.called.name);
             session.progress.heading(&format!("Up; have a look: docker ps --filter {filter}"));
@@ -62,18 +71,45 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             }
             Ok(())
         }
-        Command::Down(called) => {
+        Some(Command::Down(called)) => {
             let engine = Engine::bring_up(&session)?;
             let step = session.progress.start(format!("remove {}", called.name));
             Stage::new(&session, &engine, &called.name).down()?;
             step.done("");
             Ok(())
         }
-        Command::List(which) => {
+        Some(Command::List(which)) => {
             list(&which.choose(&session)?);
             Ok(())
         }
+        Some(Command::Run(options)) => {
+            let engine = Engine::bring_up(&session)?;
+            let done = run::run(&session, &engine, options);
+            engine.finish(Afterwards::Keep);
+            done
+        }
+        None => whole(&session, &args.short_or_all()),
     }
+}
+
+impl Args {
+    fn short_or_all(&self) -> Which {
+        let called = Called { name: self.called.name.clone() };
+        Which { services: Vec::new(), short: self.short, called }
+    }
+}
+
+/// Brings services up, does faults to them and removes them, whatever came of it.
+pub(crate) fn whole(session: &Session, which: &Which) -> Result<()> {
+    let engine = bring_up(session, which)?;
+    let name = &which.called.name;
+    let done = match which.short {
+        true => run::run_short(session, &engine, name),
+        false => run::run(session, &engine, &run::Options::everything(name)),
+    };
+    let removed = Stage::new(session, &engine, name).down();
+    engine.finish(Afterwards::Stop);
+    done.and(removed)
 }
 
 impl Which {

@@ -12,7 +12,6 @@ use crate::images;
 /// A service of the lab: a container of its own, named after the lab and it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-#[expect(dead_code, reason = "some fields are read by what breaks services, which is to come")]
 pub(crate) struct Service {
     /// Its name on the lab's network and in tables, and what its container's name ends with.
     pub(crate) name: String,

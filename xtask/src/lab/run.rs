@@ -1,0 +1,337 @@
+//! `cargo xtask lab run`: does faults to a lab that is up and keeps what came of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::faults::{Fault, Faults};
+use super::judges::Judge;
+use super::referee::{Referee, hold_all};
+use super::results::{About, Results, Row};
+use super::ruling::Outcome;
+use super::services::Service;
+use super::table;
+use crate::engine::Engine;
+use crate::program::Program;
+use crate::session::Session;
+use crate::{peers, probe};
+
+/// The packages whose versions the page names, where an image has them.
+const PACKAGES: &str = "cinder-api galera-4 glance-api haproxy heat-engine keystone libvirt-daemon mariadb-server memcached \
+                        neutron-server nova-common openvswitch-switch ovn-central placement-api \
+                        python3-oslo.messaging rabbitmq-server redis-server swift-proxy";
+
+/// Which faults, and how.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct Options {
+    /// Faults or sections; all that need not be asked for when none is named
+    faults: Vec<String>,
+    /// The lab, as `up` named it
+    #[arg(long, default_value = "lab")]
+    name: String,
+    /// How many at once, of those that do not touch the same services
+    #[arg(long, default_value_t = 2)]
+    lanes: usize,
+    /// Only what docs/lab.json does not have yet
+    #[arg(long)]
+    resume: bool,
+    /// This healthctl, instead of building one
+    #[arg(long)]
+    healthctl: Option<PathBuf>,
+    /// Leave docs/lab.md and docs/lab.json as they are; print the page
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Options {
+    /// All faults, on the lab of this name.
+    pub(crate) fn everything(name: &str) -> Self {
+        Self {
+            faults: Vec::new(),
+            name: name.to_owned(),
+            lanes: 2,
+            resume: false,
+            healthctl: None,
+            dry_run: false,
+        }
+    }
+}
+
+/// Does faults to the lab that is up, and writes `docs/lab.json` and `docs/lab.md` after each.
+pub(crate) fn run(session: &Session, engine: &Engine, options: &Options) -> Result<()> {
+    let began = Instant::now();
+    let faults = Faults::read(session.root())?;
+    let there = running(session, engine, &options.name)?;
+    let file = session.root().join("docs/lab.json");
+    let mut results = Results::load(&file)?;
+    let is_whole = options.faults.is_empty() && !options.resume;
+    if is_whole {
+        results = Results::default();
+    }
+    let mut chosen = faults.select(&options.faults)?;
+    if options.resume {
+        chosen.retain(|fault| !results.has(&fault.name));
+    }
+    chosen.retain(|fault| !faults.judged(fault, &there).is_empty());
+    let healthctl = match &options.healthctl {
+        Some(given) => given.clone(),
+        None => {
+            let step = session.progress.start("healthctl, optimised");
+            let built = probe::build_healthctl_optimised(session)?;
+            step.done("");
+            built.path
+        }
+    };
+    results.about = About { took: results.about.took, ..about(session, engine, options, &there)? };
+    let referee = Referee {
+        session,
+        lab: &options.name,
+        healthctl: &healthctl,
+        there: &there,
+        faults: &faults,
+        shells: super::referee::Shells::default(),
+    };
+    session.progress.heading(&format!("{} faults and traps", chosen.len()));
+    let list: Vec<&str> = faults.all().iter().map(|fault| fault.name.as_str()).collect();
+    let results = Mutex::new(results);
+    let done = |fault: &Fault, came: Result<Vec<Row>>| {
+        tell(session, fault, &came);
+        let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
+        if session.interrupt.is_raised() {
+            return;
+        }
+        results.take(&fault.name, came, &list);
+        if !options.dry_run
+            && let Err(error) = write(session, &results, &faults)
+        {
+            session.progress.say(&format!("error: {error:#}"));
+        }
+    };
+    hold_all(&referee, &chosen, options.lanes, &session.interrupt, &done);
+    session.interrupt.check()?;
+    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if is_whole {
+        results.about.took = Some(began.elapsed().as_secs_f64());
+    }
+    match options.dry_run {
+        true => println!("{}", table::page(&results, faults.all())?),
+        false => write(session, &results, &faults)?,
+    }
+    Ok(())
+}
+
+/// Does the faults of the short lab and fails unless each was seen, blamed rightly and got over.
+pub(crate) fn run_short(session: &Session, engine: &Engine, name: &str) -> Result<()> {
+    let faults = Faults::read(session.root())?;
+    let there = running(session, engine, name)?;
+    let step = session.progress.start("healthctl");
+    let healthctl = probe::build_healthctl(session)?;
+    step.done("");
+    let referee = Referee {
+        session,
+        lab: name,
+        healthctl: &healthctl.path,
+        there: &there,
+        faults: &faults,
+        shells: super::referee::Shells::default(),
+    };
+    let chosen: Vec<&Fault> = faults.all().iter().filter(|fault| fault.short).collect();
+    let wrong = Mutex::new(Vec::new());
+    let done = |fault: &Fault, came: Result<Vec<Row>>| {
+        tell(session, fault, &came);
+        let found = match came {
+            Ok(rows) => rows.iter().flat_map(mistakes).collect(),
+            Err(error) => vec![format!("{}: {error:#}", fault.name)],
+        };
+        wrong.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
+    };
+    hold_all(&referee, &chosen, 1, &session.interrupt, &done);
+    session.interrupt.check()?;
+    let wrong = wrong.into_inner().unwrap_or_else(PoisonError::into_inner);
+    ensure!(wrong.is_empty(), "the lab saw otherwise than it should:\n  {}", wrong.join("\n  "));
+    Ok(())
+}
+
+/// What ours did not do as it should.
+fn mistakes(row: &Row) -> Vec<String> {
+    let mut found = Vec::new();
+    for judge in [Judge::Inside, Judge::Live, Judge::Outside] {
+        let Some(ruling) = row.rulings.get(&judge) else { continue };
+        let right = match judge {
+            Judge::Live => matches!(ruling.outcome, Outcome::Detected | Outcome::Fine),
+            _ if row.expected.starts_with("healthy") => ruling.outcome == Outcome::Fine,
+            _ => ruling.outcome == Outcome::Detected,
+        };
+        if !right {
+            found.push(format!(
+                "{}: {judge:?} of {}: expected {}, {:?}: {}",
+                row.fault, row.service, row.expected, ruling.outcome, ruling.line
+            ));
+        }
+    }
+    if row.recovered.is_none() {
+        found.push(format!("{}: {} was not well again", row.fault, row.service));
+    }
+    found
+}
+
+fn write(session: &Session, results: &Results, faults: &Faults) -> Result<()> {
+    results.save(&session.root().join("docs/lab.json"))?;
+    let file = session.root().join("docs/lab.md");
+    let page = table::page(results, faults.all())?;
+    fs::write(&file, page).with_context(|| format!("cannot write {}", file.display()))
+}
+
+/// The services whose containers run in the lab `name`.
+fn running(session: &Session, engine: &Engine, name: &str) -> Result<Vec<Service>> {
+    let said = engine.ask(&["ps", "--format", "{{.Names}}"])?;
+    let names: BTreeSet<&str> = said.lines().collect();
+    let all = super::services::read(session.root())?;
+    let is_there = |service: &Service| names.contains(format!("{name}-{}", service.name).as_str());
+    let there: Vec<Service> = all.into_iter().filter(is_there).collect();
+    if there.is_empty() {
+        bail!("no lab of the name {name} is up: cargo xtask lab up --name {name}");
+    }
+    Ok(there)
+}
+
+/// Says in a few lines what came of a fault.
+fn tell(session: &Session, fault: &Fault, came: &Result<Vec<Row>>) {
+    let progress = &session.progress;
+    match came {
+        Err(error) => progress.say(&format!("FAILED   {}: {error:#}", fault.name)),
+        Ok(rows) => {
+            progress.say(&format!("{}: {}", fault.name, fault.title));
+            for row in rows {
+                let judges: Vec<String> = row
+                    .rulings
+                    .iter()
+                    .map(|(judge, ruling)| {
+                        let after = ruling.after.map_or_else(String::new, |s| format!(" {s:.0} s"));
+                        format!("{judge:?} {:?}{after}", ruling.outcome)
+                    })
+                    .collect();
+                let again = row.recovered.map_or("never".into(), |s| format!("{s:.0} s"));
+                progress.say(&format!(
+                    "  {:<22} {}; well again {again}",
+                    row.service,
+                    judges.join(", ")
+                ));
+                let ours = row.rulings.get(&Judge::Inside);
+                progress.say(&format!("  {:<22} {}", "", ours.map_or("", |own| &own.line)));
+            }
+        }
+    }
+}
+
+fn about(
+    session: &Session,
+    engine: &Engine,
+    options: &Options,
+    there: &[Service],
+) -> Result<About> {
+    let git = |args: &[&str]| -> Result<String> {
+        let said =
+            Program::new("git").within(session.root()).args(args).output(&session.interrupt)?;
+        Ok(String::from_utf8_lossy(&said).trim().to_owned())
+    };
+    let date = Program::new("date").args(["-u", "+%Y-%m-%d"]).output(&session.interrupt)?;
+    let mut images = BTreeSet::new();
+    let mut versions = BTreeMap::new();
+    for service in there.iter().filter(|service| images.insert(service.image.clone())) {
+        let asked = format!(
+            "dpkg-query -W -f '${{db:Status-Status}} ${{Package}} ${{Version}}\\n' {PACKAGES} 2>/dev/null || true"
+        );
+        let container = format!("{}-{}", options.name, service.name);
+        for line in engine.ask(&["exec", &container, "sh", "-c", &asked])?.lines() {
+            if let ["installed", package, version] = line.split(' ').collect::<Vec<_>>()[..] {
+                versions.insert(package.to_owned(), version.to_owned());
+            }
+        }
+    }
+    for (package, version) in peers::PACKAGES {
+        versions.insert(format!("{package} (its checks)"), version.to_owned());
+    }
+    Ok(About {
+        date: String::from_utf8_lossy(&date).trim().to_owned(),
+        commit: git(&["rev-parse", "--short=10", "HEAD"])?,
+        machine: machine(),
+        versions,
+        took: None,
+    })
+}
+
+/// Processors, memory and kernel, for a person.
+fn machine() -> String {
+    let read = |file: &str| fs::read_to_string(Path::new(file)).unwrap_or_default();
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let memory = read("/proc/meminfo")
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?.parse().ok())
+        .map_or(0, |kilobytes: u64| kilobytes.div_ceil(1024 * 1024));
+    let kernel = read("/proc/sys/kernel/osrelease");
+    let version = kernel.trim().split('-').next().unwrap_or_default().to_owned();
+    format!("a machine with {processors} processors, {memory} GB and Linux {version}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mistakes;
+    use crate::lab::judges::Judge;
+    use crate::lab::results::Row;
+    use crate::lab::ruling::{Outcome, Ruling};
+
+    fn row(expected: &str, inside: Outcome, live: Outcome, recovered: Option<f64>) -> Row {
+        let ruling = |outcome| Ruling {
+            outcome,
+            after: None,
+            answer: None,
+            line: "said".to_owned(),
+            before_that: None,
+            looks: 2,
+            failed: 0,
+            cpu_ms: None,
+        };
+        Row {
+            fault: "f".to_owned(),
+            title: "t".to_owned(),
+            section: "s".to_owned(),
+            trap: false,
+            service: "x".to_owned(),
+            expected: expected.to_owned(),
+            out_of_reach: None,
+            window: 1.0,
+            settled: 0.0,
+            rulings: [(Judge::Inside, ruling(inside)), (Judge::Live, ruling(live))].into(),
+            recovered,
+        }
+    }
+
+    #[test]
+    fn a_fault_seen_blamed_rightly_and_got_over_is_no_mistake() {
+        let own = row("unhealthy (self)", Outcome::Detected, Outcome::Detected, Some(1.0));
+        assert!(mistakes(&own).is_empty());
+        let trap = row("healthy", Outcome::Fine, Outcome::Fine, Some(1.0));
+        assert!(mistakes(&trap).is_empty());
+    }
+
+    #[test]
+    fn everything_else_is_told() {
+        for (expected, inside, live, recovered) in [
+            ("unhealthy (self)", Outcome::Missed, Outcome::Detected, Some(1.0)),
+            ("unhealthy (self)", Outcome::Misjudged, Outcome::Detected, Some(1.0)),
+            ("unhealthy (self)", Outcome::Excluded, Outcome::Detected, Some(1.0)),
+            ("unhealthy (dependency)", Outcome::Detected, Outcome::FalseAlarm, Some(1.0)),
+            ("unhealthy (self)", Outcome::Detected, Outcome::Missed, Some(1.0)),
+            ("healthy", Outcome::FalseAlarm, Outcome::Fine, Some(1.0)),
+            ("healthy", Outcome::Fine, Outcome::Fine, None),
+        ] {
+            let told = mistakes(&row(expected, inside, live, recovered));
+            assert_eq!(told.len(), 1, "{told:?}");
+        }
+    }
+}
