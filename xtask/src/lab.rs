@@ -11,6 +11,7 @@ mod run;
 pub(crate) mod services;
 pub(crate) mod stage;
 mod table;
+mod watch;
 
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};

@@ -1,14 +1,17 @@
 //! `cargo xtask lab`: real OpenStack services on a network of their own.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::thread;
+use std::time::Duration;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use clap::Subcommand;
 
 use super::run;
 use super::services::{self, Service};
 use super::stage::{Props, Stage};
+use super::watch::Watch;
 use crate::engine::{Afterwards, Engine};
 use crate::session::Session;
 use crate::{base_image, images, peers, probe};
@@ -36,6 +39,8 @@ enum Command {
     List(Which),
     /// Do faults to a lab that is up, and write docs/lab.md.
     Run(run::Options),
+    /// Look at a lab that is up, with the probe as it is now, and count false alarms.
+    Watch(WatchArgs),
 }
 
 /// Which services are meant.
@@ -48,6 +53,19 @@ pub(crate) struct Which {
     pub(crate) short: bool,
     #[command(flatten)]
     pub(crate) called: Called,
+}
+
+/// How a lab is watched.
+#[derive(clap::Args, Debug)]
+pub(crate) struct WatchArgs {
+    /// How long, such as 90m.
+    #[arg(long = "for", value_name = "TIME", value_parser = minutes)]
+    time: Duration,
+    /// In the second half, do requests, calls and queries, and take the processor away at times.
+    #[arg(long)]
+    load: bool,
+    #[command(flatten)]
+    called: Called,
 }
 
 /// Which lab is meant.
@@ -78,6 +96,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             step.done("");
             Ok(())
         }
+        Some(Command::Watch(args)) => watch_over(&session, args),
         Some(Command::List(which)) => {
             list(&which.choose(&session)?);
             Ok(())
@@ -157,6 +176,54 @@ pub(crate) fn bring_up(session: &Session, which: &Which) -> Result<Engine> {
     }
     brought?;
     Ok(engine)
+}
+
+fn watch_over(session: &Session, args: &WatchArgs) -> Result<()> {
+    let engine = Engine::bring_up(session)?;
+    let step = session.progress.start("static probe");
+    let probe = probe::build_probe(session)?;
+    step.done(&probe.describe());
+    let step = session.progress.start("healthctl");
+    let built = probe::build_healthctl(session)?;
+    // A copy, since the next build replaces it while this runs.
+    let healthctl = session.work(&format!("healthctl-of-{}", args.called.name));
+    fs::copy(&built.path, &healthctl).context("cannot copy healthctl")?;
+    step.done("");
+    let stage = Stage::new(session, &engine, &args.called.name);
+    stage.install_probe(&probe.path)?;
+    let services = stage.running(services::read(session.root())?)?;
+    ensure!(
+        !services.is_empty(),
+        "nothing runs in {0}; first: cargo xtask lab up --name {0}",
+        args.called.name
+    );
+    let watch = Watch {
+        stage: &stage,
+        engine: &engine,
+        services: &services,
+        healthctl: &healthctl,
+        time: args.time,
+        load: args.load,
+    };
+    let log = session.work(&format!("watch/{}.log", args.called.name));
+    session.progress.say(&format!("what is not healthy goes to {}", log.display()));
+    let watched = watch.run(session, &log);
+    engine.finish(Afterwards::Keep);
+    watched
+}
+
+/// Hours, minutes or seconds, by their letter.
+fn minutes(text: &str) -> Result<Duration> {
+    let expected = || anyhow!("expected a number of hours, minutes or seconds, such as 90m");
+    let (number, unit) =
+        text.split_at_checked(text.len().saturating_sub(1)).with_context(expected)?;
+    let seconds = match unit {
+        "h" => 3600,
+        "m" => 60,
+        "s" => 1,
+        _ => return Err(expected()),
+    };
+    Ok(Duration::from_secs(number.parse::<u32>().with_context(expected)?.into()) * seconds)
 }
 
 fn list(services: &[Service]) {

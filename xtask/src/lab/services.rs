@@ -32,7 +32,7 @@ pub(crate) struct Service {
     pub(crate) user: String,
     /// The services that must be ready before this one is prepared and started.
     #[serde(default)]
-    pub(crate) after: Vec<String>,
+    after: Vec<String>,
     /// The service whose network it shares, as all containers of a host do that have the host's.
     pub(crate) net_of: Option<String>,
     /// Volumes shared with other services, by name: where each is mounted.
@@ -70,6 +70,11 @@ impl Service {
         self.healthcheck.as_deref().unwrap_or(&self.name)
     }
 
+    /// The services that it cannot be started before.
+    pub(crate) fn needs(&self) -> impl Iterator<Item = &str> {
+        self.after.iter().chain(&self.net_of).map(String::as_str)
+    }
+
     /// The image of its container, in the short lab or in the whole one.
     pub(crate) fn image(&self, is_short: bool) -> String {
         match &self.short {
@@ -103,9 +108,9 @@ fn parse(text: &str) -> Result<Vec<Service>> {
     let List { service: services } = toml::from_str(text)?;
     let mut known = BTreeSet::new();
     for service in &services {
-        for needed in service.after.iter().chain(&service.net_of) {
+        for needed in service.needs() {
             ensure!(
-                known.contains(needed.as_str()),
+                known.contains(needed),
                 "{} is after {needed}, which is not listed above it",
                 service.name
             );
@@ -128,7 +133,7 @@ pub(crate) fn select(all: &[Service], named: &[String]) -> Result<Vec<Service>> 
     // What a service needs is listed above it.
     for service in all.iter().rev() {
         if wanted.contains(service.name.as_str()) {
-            wanted.extend(service.after.iter().chain(&service.net_of).map(String::as_str));
+            wanted.extend(service.needs());
         }
     }
     Ok(all.iter().filter(|each| wanted.contains(each.name.as_str())).cloned().collect())

@@ -2,6 +2,7 @@
 //! Everything is named and labelled after the lab: several on one machine do not meet.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use super::services::Service;
 use crate::engine::Engine;
@@ -66,8 +67,8 @@ struct Board {
 #[derive(Debug, Default)]
 struct State {
     ready: BTreeSet<String>,
+    failed: BTreeSet<String>,
     at_work: usize,
-    failed: bool,
 }
 
 impl<'e> Stage<'e> {
@@ -92,21 +93,31 @@ impl<'e> Stage<'e> {
             .ask(&["network", "create", "--label", &label, &self.name])
             .with_context(|| format!("cannot make the network {}", self.name))?;
         let board = Board::default();
-        let brought: Vec<Result<()>> = thread::scope(|scope| {
+        let brought: Vec<(&Service, Result<()>)> = thread::scope(|scope| {
             let threads: Vec<_> = services
                 .iter()
                 .map(|service| {
-                    scope.spawn(|| {
+                    let bring = || {
                         let brought = self.bring(session, service, props, &board);
                         board.leave(service, brought.is_ok());
-                        brought.with_context(|| service.name.clone())
-                    })
+                        brought
+                    };
+                    (service, scope.spawn(bring))
                 })
                 .collect();
-            let panicked = || Err(anyhow!("the thread that brought it up panicked"));
-            threads.into_iter().map(|each| each.join().unwrap_or_else(|_| panicked())).collect()
+            let panicked = |_| Err(anyhow!("the thread that brought it up panicked"));
+            let joined = threads.into_iter();
+            joined.map(|(service, each)| (service, each.join().unwrap_or_else(panicked))).collect()
         });
-        brought.into_iter().collect()
+        session.interrupt.check()?;
+        let mut failed = String::new();
+        for (service, brought) in brought {
+            if let Err(error) = brought {
+                write!(failed, "\n  {}: {error:#}", service.name)?;
+            }
+        }
+        ensure!(failed.is_empty(), "not everything came up:{failed}");
+        Ok(())
     }
 
     /// Removes whatever carries the lab's label, and its folder.
@@ -177,6 +188,44 @@ impl<'e> Stage<'e> {
         self.exec(&service.name, None, &check)
     }
 
+    /// Our check, from the host: exit status and what it said.
+    pub(crate) fn look_outside(
+        &self,
+        healthctl: &Path,
+        service: &Service,
+        limit: Duration,
+    ) -> Result<(i32, String)> {
+        let container = self.container(&service.name);
+        let look = Program::new(healthctl).limit(limit);
+        look.args(["check", &container]).exit_status(self.engine.interrupt())
+    }
+
+    /// Runs `command` in a container beside the services, with `folder` as its `/beside`.
+    pub(crate) fn run_beside(
+        &self,
+        name: &str,
+        image: &str,
+        folder: &Path,
+        command: &[&str],
+    ) -> Result<()> {
+        let label = format!("lab={}", self.name);
+        let container = self.container(name);
+        let volume = format!("{}:/beside:ro", folder.display());
+        let mut args = vec!["run", "--detach", "--init", "--no-healthcheck", "--label", &label];
+        args.extend(["--name", &container, "--network", &self.name, "--volume", &volume, image]);
+        args.extend(command);
+        self.engine.ask(&args).map(drop).with_context(|| format!("cannot start {container}"))
+    }
+
+    /// Those of `services` whose containers run.
+    pub(crate) fn running(&self, services: Vec<Service>) -> Result<Vec<Service>> {
+        let filter = format!("label=lab={}", self.name);
+        let said = self.engine.ask(&["ps", "--filter", &filter, "--format", "{{.Names}}"])?;
+        let names: BTreeSet<&str> = said.lines().collect();
+        let runs = |service: &Service| names.contains(self.container(&service.name).as_str());
+        Ok(services.into_iter().filter(runs).collect())
+    }
+
     /// Waits until the service can be used.
     pub(crate) fn await_ready(&self, service: &Service, limit: Duration) -> Result<()> {
         let started = Instant::now();
@@ -199,9 +248,7 @@ impl<'e> Stage<'e> {
         props: Props,
         board: &Board,
     ) -> Result<()> {
-        if !board.await_turn(session, service)? {
-            return Ok(());
-        }
+        board.await_turn(session, service)?;
         let step = session.progress.start(service.name.clone());
         self.create(service, props)?;
         let prepared = Instant::now();
@@ -287,18 +334,19 @@ fn lay_out(service: &Service, folder: &Path) -> Result<()> {
 }
 
 impl Board {
-    /// Waits until what `service` comes after is ready and there is room; false when that will
-    /// never be.
-    fn await_turn(&self, session: &Session, service: &Service) -> Result<bool> {
+    /// Waits until what `service` needs is ready and there is room; fails when that will never be.
+    fn await_turn(&self, session: &Session, service: &Service) -> Result<()> {
         let mut state = self.state();
         loop {
             session.interrupt.check()?;
-            if state.failed {
-                return Ok(false);
-            }
-            if state.at_work < AT_ONCE && service.after.iter().all(|it| state.ready.contains(it)) {
+            if let Some(needed) = service.needs().find(|it| state.failed.contains(*it)) {
+                // It leaves as if it had been let in.
                 state.at_work += 1;
-                return Ok(true);
+                bail!("not tried without {needed}");
+            }
+            if state.at_work < AT_ONCE && service.needs().all(|it| state.ready.contains(it)) {
+                state.at_work += 1;
+                return Ok(());
             }
             let waited = self.changed.wait_timeout(state, Duration::from_millis(300));
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -308,8 +356,8 @@ impl Board {
     fn leave(&self, service: &Service, is_ready: bool) {
         let mut state = self.state();
         state.at_work = state.at_work.saturating_sub(1);
-        state.failed |= !is_ready;
-        state.ready.insert(service.name.clone());
+        let group = if is_ready { &mut state.ready } else { &mut state.failed };
+        group.insert(service.name.clone());
         drop(state);
         self.changed.notify_all();
     }

@@ -1,0 +1,3 @@
+CREATE DATABASE IF NOT EXISTS nova;
+CREATE DATABASE IF NOT EXISTS placement;
+GRANT ALL ON *.* TO 'openstack'@'%' IDENTIFIED BY 'openstack';
