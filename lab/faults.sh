@@ -42,8 +42,17 @@ signal() { local found; found=$(pids "$1" "${3:-all}"); [ -n "$found" ] && kill 
 is_gone() { [ -z "$(pids "$1")" ]; }
 has_workers() { [ -n "$(pids "$1" workers)" ]; }
 
-# start SERVICE: starts it again; one that runs is left alone.
-start() { docker exec --detach "$LAB-$1" /lab/start; }
+# start SERVICE: starts it again; one that runs is left alone. What started it may outlive it for a moment, and would be
+# taken for it.
+start() {
+    if is_gone "$1"; then
+        within "$1" sh -c '
+            read -r pid </lab/pid || exit 0
+            for turn in $(seq 100); do grep -q . "/proc/$pid/cmdline" || exit 0; sleep 0.1; done
+            kill -KILL "$pid"' 2>/dev/null
+    fi
+    docker exec --detach "$LAB-$1" /lab/start
+}
 
 # restart SERVICE
 restart() {
@@ -52,6 +61,20 @@ restart() {
     until is_gone "$1"; do sleep 0.2; done
     start "$1"
 }
+
+# address SERVICE: its container's.
+address() { docker inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "$LAB-$1"; }
+
+# beside SERVICE NAME USER COMMAND: another container of the service's image, with a network of its own and IPv6 in it.
+# remove NAME.
+beside() {
+    local mounts; mounts=$(docker inspect --format '{{range .Mounts}}{{if ne .Destination "/lab"}}--volume={{.Source}}:{{.Destination}}:ro {{end}}{{end}}' "$LAB-$1")
+    remove "$2"
+    docker run --detach --init --no-healthcheck --label "lab=$LAB" --name "$LAB-$2" --user "$3" $mounts \
+        --network none --sysctl net.ipv6.conf.all.disable_ipv6=0 "$(docker inspect --format '{{.Config.Image}}' "$LAB-$1")" \
+        sh -c "$4"
+}
+remove() { docker rm --force --volumes "$LAB-$1" 2>/dev/null || true; }
 
 # drop SERVICE PORT: nothing to or from this port of its gets through. reset: it is answered by a reset. allow undoes both.
 drop() {

@@ -132,6 +132,11 @@ pub(crate) fn whole(session: &Session, which: &Which) -> Result<()> {
 }
 
 impl Which {
+    /// The short lab, as the test run has it.
+    pub(crate) fn short() -> Self {
+        Self { services: Vec::new(), short: true, called: Called { name: "lab-short".to_owned() } }
+    }
+
     /// The services that are meant, in an order in which they can be started.
     pub(crate) fn choose(&self, session: &Session) -> Result<Vec<Service>> {
         let all = services::read(session.root())?;

@@ -69,6 +69,9 @@ impl Judge {
     pub(crate) const ALL: [Self; 5] =
         [Self::Tripleo, Self::Kolla, Self::Inside, Self::Live, Self::Outside];
 
+    /// Our check, wherever and for whatever it is run.
+    pub(crate) const OURS: [Self; 3] = [Self::Inside, Self::Live, Self::Outside];
+
     /// Whether it is our check.
     pub(crate) fn is_ours(self) -> bool {
         !matches!(self, Self::Tripleo | Self::Kolla)

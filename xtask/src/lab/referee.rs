@@ -40,6 +40,8 @@ pub(crate) struct Referee<'a> {
     pub(crate) there: &'a [Service],
     /// All that can be done to them.
     pub(crate) faults: &'a Faults,
+    /// Who is asked.
+    pub(crate) judges: &'static [Judge],
     /// Shells that nobody uses at the moment.
     pub(crate) shells: Shells,
 }
@@ -90,7 +92,7 @@ impl Referee<'_> {
         let mut undo = Undo { referee: self, fault, undone: false };
         self.script(fault, &fault.inflict, "do")?;
         let since = Instant::now();
-        let watch = self.watch(judged, &Judge::ALL, &excluded);
+        let watch = self.watch(judged, self.judges, &excluded);
         let settled = self.settle(fault)?;
         let decided = |looks: &BTreeMap<(usize, Judge), Vec<Look>>| {
             looks.iter().all(|(&(service, judge), looks)| {
@@ -127,7 +129,7 @@ impl Referee<'_> {
                 out_of_reach: service.out_of_reach.clone(),
                 window: window.as_secs_f64(),
                 settled: settled.as_secs_f64(),
-                rulings: Judge::ALL.into_iter().map(ruled).collect(),
+                rulings: self.judges.iter().copied().map(ruled).collect(),
                 recovered: recovered.get(&at).map(Duration::as_secs_f64),
             }
         };
@@ -136,7 +138,7 @@ impl Referee<'_> {
 
     /// Waits until everybody is content; gives who is not, with what they say.
     fn before(&self, fault: &Fault, judged: &[Judged]) -> Result<BTreeMap<(usize, Judge), String>> {
-        let watch = self.watch(judged, &Judge::ALL, &BTreeMap::new());
+        let watch = self.watch(judged, self.judges, &BTreeMap::new());
         let began = Instant::now();
         let content = |(who, looks): (&(usize, Judge), &Vec<Look>)| {
             looks.last().is_some_and(|look| is_well(look, &judged[who.0]))

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::faults::{Fault, Faults};
 use super::judges::Judge;
-use super::referee::{Referee, hold_all};
+use super::referee::{Referee, Shells, hold_all};
 use super::results::{About, Results, Row};
 use super::ruling::Outcome;
 use super::services::Service;
@@ -93,7 +93,8 @@ pub(crate) fn run(session: &Session, engine: &Engine, options: &Options) -> Resu
         healthctl: &healthctl,
         there: &there,
         faults: &faults,
-        shells: super::referee::Shells::default(),
+        judges: &Judge::ALL,
+        shells: Shells::default(),
     };
     session.progress.heading(&format!("{} faults and traps", chosen.len()));
     let list: Vec<&str> = faults.all().iter().map(|fault| fault.name.as_str()).collect();
@@ -137,7 +138,8 @@ pub(crate) fn run_short(session: &Session, engine: &Engine, name: &str) -> Resul
         healthctl: &healthctl.path,
         there: &there,
         faults: &faults,
-        shells: super::referee::Shells::default(),
+        judges: &Judge::OURS,
+        shells: Shells::default(),
     };
     let chosen: Vec<&Fault> = faults.all().iter().filter(|fault| fault.short).collect();
     let wrong = Mutex::new(Vec::new());
@@ -159,7 +161,7 @@ pub(crate) fn run_short(session: &Session, engine: &Engine, name: &str) -> Resul
 /// What ours did not do as it should.
 fn mistakes(row: &Row) -> Vec<String> {
     let mut found = Vec::new();
-    for judge in [Judge::Inside, Judge::Live, Judge::Outside] {
+    for judge in Judge::OURS {
         let Some(ruling) = row.rulings.get(&judge) else { continue };
         let right = match judge {
             Judge::Live => matches!(ruling.outcome, Outcome::Detected | Outcome::Fine),
