@@ -6,6 +6,7 @@ mod base_image;
 mod bench;
 mod demo;
 mod engine;
+mod fuzz;
 mod generate;
 mod images;
 mod interrupt;
@@ -35,6 +36,7 @@ struct Cli {
 enum Command {
     Bench(bench::Args),
     Demo(demo::Args),
+    Fuzz(fuzz::Args),
     Generate(generate::Args),
     Lab(lab::command::Args),
     Probe(probe::Args),
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Bench(args) => bench::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Lab(args) => lab::command::run(&args),
         Command::Probe(args) => probe::run(&args),

@@ -69,6 +69,24 @@ impl JsonCondition {
         Ok(Self { at: written.at.clone(), test, optional: written.optional })
     }
 
+    /// Each test of one place: place, test and number on the first line, and a document.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn fuzz(bytes: &[u8]) {
+        let text = String::from_utf8_lossy(bytes);
+        let (at, document) = text.split_once('\n').unwrap_or(("", &text));
+        let Ok(document) = serde_json::from_str::<Value>(document) else { return };
+        let age = Duration::from_secs(60);
+        let is = Test::Is(Value::Null);
+        for test in [Test::Exists, is, Test::AtMost(1.0), Test::AtLeast(1.0), Test::MaxAge(age)] {
+            let condition = Self { at: at.to_owned(), test, optional: at.is_empty() };
+            for now in [0, 1 << 31] {
+                let now = SystemTime::UNIX_EPOCH + Duration::from_secs(now);
+                let _ = condition.ahead(&document, now);
+                let _ = condition.violation(&document, now);
+            }
+        }
+    }
+
     /// The time that is still to come, in words, where one in the past was
     /// expected. A minute ahead is two clocks' difference; more is a clock that was set.
     pub(crate) fn ahead(&self, document: &Value, now: SystemTime) -> Option<String> {

@@ -11,6 +11,9 @@ pub mod catalog; // the definitions that come with us, and those of the image
 pub mod program; // which processes are meant
 pub mod settings; // what the service itself is configured to
 pub mod protocols; // conversations, over any stream
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod link; // a connection, plain or within TLS
 mod listeners; // where a service listens
 mod peer; // whom a kind speaks to, and what it means where that fails

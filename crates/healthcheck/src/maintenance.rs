@@ -50,7 +50,12 @@ impl Maintenance {
                 ))));
             }
         };
-        let written: Written = match toml::from_str(&text) {
+        Self::of(&text, path, from.now())
+    }
+
+    /// What the text of the file at `path` means.
+    fn of(text: &str, path: &Path, now: SystemTime) -> Self {
+        let written: Written = match toml::from_str(text) {
             Ok(written) => written,
             Err(error) => {
                 let because = format!(
@@ -80,7 +85,7 @@ impl Maintenance {
             because.push_str(&format!(", and its end {until} is no date and time"));
             return Self::Active(finding(Verdict::degraded(because)));
         };
-        match end.duration_since(from.now()) {
+        match end.duration_since(now) {
             Ok(_) => Self::Active(finding(Verdict::degraded(format!("{because}, until {until}")))),
             Err(ended) => {
                 let ago = crate::kinds::file::span(ended.duration().as_secs() as i64);
@@ -98,6 +103,14 @@ impl Maintenance {
             Self::Active(finding) | Self::Stale(finding) => Some(finding),
         }
     }
+}
+
+/// The file's text.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz(text: &str) {
+    let now = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1 << 31);
+    let maintenance = Maintenance::of(text, Path::new(FILE), now);
+    assert!(maintenance.finding().is_some());
 }
 
 fn finding(verdict: Verdict) -> Finding {

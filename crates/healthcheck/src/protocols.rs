@@ -7,5 +7,5 @@ pub mod tls; // any of the others, encrypted
 
 mod lines; // what is said line by line
 pub(crate) mod memcached; // a cache: its version
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod scripted; // a peer for tests

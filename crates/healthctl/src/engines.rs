@@ -20,6 +20,24 @@ use std::sync::Arc;
 use std::time::Duration;
 use vantage::Vantage;
 
+/// An answer's body: a list of containers, one of them, or a failure.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz(body: &[u8]) {
+    let id = "0123456789abcdef";
+    let listed = docker::fuzz(body).or_else(|| podman::fuzz(body));
+    let listed = listed.and_then(|mut listed| listed.pop()).or_else(|| {
+        let (id, name, image) = (ContainerId::new(id)?, "a".to_owned(), String::new());
+        Some(Listed { id, name, image, state: State::Running })
+    });
+    if let (Ok(inspected), Some(listed)) =
+        (serde_json::from_slice::<inspected::Inspected>(body), listed)
+    {
+        let container = inspected.into_container(Kind::Podman, &listed);
+        let _ = (container.state.word(), container.health.word(), container.id.short());
+    }
+    assert!(ask::message(body).len() <= 200);
+}
+
 /// The two APIs that are spoken here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {

@@ -6,6 +6,9 @@
 
 pub mod commands; // what can be asked for, a file each
 pub mod engines; // Docker and Podman: which containers there are
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod identity; // container → service
 mod look; // one container → an answer
 mod survey; // many containers, side by side

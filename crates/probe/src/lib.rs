@@ -6,6 +6,9 @@
 mod answer;
 pub mod arguments;
 pub mod environment;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod help;
 pub mod identity;
 pub mod legacy;

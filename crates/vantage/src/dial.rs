@@ -2,6 +2,8 @@
 //! one deadline: names resolved as the container would, TCP, unix sockets.
 
 mod dns;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod hosts;
 mod resolv_conf;
 mod resolve;

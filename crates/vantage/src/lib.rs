@@ -11,6 +11,9 @@ mod blind;
 mod deadline;
 mod dial;
 mod files;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod lines;
 mod netns;
 mod processes;

@@ -277,6 +277,13 @@ fn split_nul(content: &[u8]) -> Vec<String> {
         .collect()
 }
 
+/// Whatever a process writes of itself.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz(bytes: &[u8]) {
+    let _ = Stat::parse(bytes).map(|stat| ticks(stat.started));
+    let _ = split_nul(bytes);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 /// (`PROC_PID_INIT_INO`, include/linux/proc_ns.h).
 const HOST_PID_NAMESPACE: &str = "pid:[4026531836]";
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use control_group::fuzz;
+
 /// How membership is decided, found out once for each listing.
 pub(crate) enum Membership {
     /// All that `/proc` shows.

@@ -6,6 +6,8 @@
 mod descriptors;
 mod diag;
 mod filter;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod message;
 mod procfs;
 mod table;

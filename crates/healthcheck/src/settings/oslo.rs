@@ -312,6 +312,27 @@ impl fmt::Debug for OsloConfig {
     }
 }
 
+/// An option on the first line, `group option`, and a file.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz(text: &str) {
+    let (first, file) = text.split_once('\n').unwrap_or(("DEFAULT a", text));
+    let (group, option) = first.split_once(' ').unwrap_or(("DEFAULT", first));
+    let Ok(file) = ParsedFile::parse(file.to_owned()) else { return };
+    let files = vec![(PathBuf::from("/etc/nova/nova.conf"), file)];
+    let config = OsloConfig {
+        files,
+        problems: Vec::new(),
+        absent: Vec::new(),
+        variables: vec![("OS_DEFAULT__A".to_owned(), first.to_owned())],
+    };
+    if let Ok(Some(found)) = config.get(group, option) {
+        // The last piece may begin just beneath the limit.
+        assert!(found.text.len() <= 2 * MAX_VALUE + text.len());
+    }
+    let _ = config.get_all(group, option);
+    let _ = config.get_any(&[(group, option), ("DEFAULT", "a-b"), ("b", "c")]);
+}
+
 #[cfg(test)]
 #[path = "oslo_tests.rs"]
 mod tests;

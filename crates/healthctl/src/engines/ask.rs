@@ -127,7 +127,7 @@ fn asked(path: &str) -> String {
 }
 
 /// What an engine says of its failure: `{"message":"…"}`, or whatever came.
-fn message(body: &[u8]) -> String {
+pub(super) fn message(body: &[u8]) -> String {
     #[derive(serde::Deserialize)]
     struct Failure {
         message: String,

@@ -19,14 +19,23 @@ struct Entry {
 pub(super) fn list(socket: &Socket, version: &str) -> Result<Vec<Listed>, EngineError> {
     let path = format!("/v{version}/containers/json?all=true");
     let entries: Vec<Entry> = socket.json(&path)?;
+    listed(entries).ok_or_else(|| socket.garbage(&path, "a container without an id"))
+}
+
+fn listed(entries: Vec<Entry>) -> Option<Vec<Listed>> {
     let listed = entries.into_iter().map(|entry| {
-        let id = ContainerId::new(&entry.id)
-            .ok_or_else(|| socket.garbage(&path, "a container without an id"))?;
+        let id = ContainerId::new(&entry.id)?;
         let name = inspected::name(&entry.names, &id);
         let image = healthcheck::text::shown(&entry.image, 200);
-        Ok(Listed { id, name, image, state: State::new(&entry.state) })
+        Some(Listed { id, name, image, state: State::new(&entry.state) })
     });
     listed.collect()
+}
+
+/// The list in a body, if it is one.
+#[cfg(feature = "fuzzing")]
+pub(super) fn fuzz(body: &[u8]) -> Option<Vec<Listed>> {
+    listed(serde_json::from_slice(body).ok()?)
 }
 
 pub(super) fn inspect(

@@ -22,16 +22,25 @@ pub(super) fn list(socket: &Socket, version: &str) -> Result<Vec<Listed>, Engine
     let path = format!("/v{version}/libpod/containers/json?all=true");
     // With no container at all, some versions answer `null`.
     let entries: Option<Vec<Entry>> = socket.json(&path)?;
-    let entries = entries.unwrap_or_default().into_iter();
+    listed(entries.unwrap_or_default())
+        .ok_or_else(|| socket.garbage(&path, "a container without an id"))
+}
+
+fn listed(entries: Vec<Entry>) -> Option<Vec<Listed>> {
     // A pod's pause container runs nothing of anybody's.
-    let listed = entries.filter(|entry| !entry.is_infra).map(|entry| {
-        let id = ContainerId::new(&entry.id)
-            .ok_or_else(|| socket.garbage(&path, "a container without an id"))?;
+    let listed = entries.into_iter().filter(|entry| !entry.is_infra).map(|entry| {
+        let id = ContainerId::new(&entry.id)?;
         let name = inspected::name(&entry.names, &id);
         let image = healthcheck::text::shown(&entry.image, 200);
-        Ok(Listed { id, name, image, state: State::new(&entry.state) })
+        Some(Listed { id, name, image, state: State::new(&entry.state) })
     });
     listed.collect()
+}
+
+/// The list in a body, if it is one.
+#[cfg(feature = "fuzzing")]
+pub(super) fn fuzz(body: &[u8]) -> Option<Vec<Listed>> {
+    listed(serde_json::from_slice(body).ok()?)
 }
 
 pub(super) fn inspect(

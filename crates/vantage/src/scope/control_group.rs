@@ -137,6 +137,16 @@ fn parse(line: &str) -> Option<ControlGroup> {
     Some(ControlGroup { controllers: controllers.to_owned(), path: path.to_owned() })
 }
 
+/// A line of `/proc/PID/cgroup` on each line.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz(text: &str) {
+    for group in text.lines().filter_map(parse) {
+        assert!(
+            is_beneath(&group.path, "/") || !group.path.starts_with('/') || goes_up(&group.path)
+        );
+    }
+}
+
 fn goes_up(path: &str) -> bool {
     path == "/.." || path.starts_with("/../")
 }

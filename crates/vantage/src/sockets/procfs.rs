@@ -69,7 +69,7 @@ impl Vantage {
 }
 
 /// One line; `None` where it is none, `Some(None)` where its state is of no interest.
-fn socket(line: &[u8], protocol: Protocol) -> Option<Option<Socket>> {
+pub(super) fn socket(line: &[u8], protocol: Protocol) -> Option<Option<Socket>> {
     let mut fields = line.split(|&byte| byte == b' ').filter(|field| !field.is_empty());
     // sl local_address rem_address st tx_queue:rx_queue tr:tm->when retrnsmt uid timeout inode
     let local = address(fields.nth(1)?)?;

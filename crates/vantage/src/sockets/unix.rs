@@ -59,7 +59,7 @@ impl Vantage {
 /// The listener on a line `Num: RefCount Protocol Flags Type St Inode Path`,
 /// if it is one with a name. The name may hold spaces, even line ends: what
 /// follows one of those is a line that is no listener.
-fn listener(line: &[u8]) -> Option<UnixListener> {
+pub(super) fn listener(line: &[u8]) -> Option<UnixListener> {
     let mut rest = line;
     let mut field = || {
         let start = rest.iter().position(|&byte| byte != b' ')?;

@@ -228,8 +228,12 @@ fn decoded(text: &str) -> String {
 fn host_and_port(place: &str) -> Result<(String, Option<Port>), UrlError> {
     if let Some(rest) = place.strip_prefix('[') {
         let (host, rest) = rest.split_once(']').ok_or(UrlError::Host)?;
-        let address = host.split('%').next().unwrap_or(host);
-        address.parse::<Ipv6Addr>().map_err(|_| UrlError::Host)?;
+        let (address, zone) = host.split_once('%').unwrap_or((host, ""));
+        // It becomes part of a header: RFC 6874 has the same of a zone.
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte);
+        if address.parse::<Ipv6Addr>().is_err() || !zone.bytes().all(plain) {
+            return Err(UrlError::Host);
+        }
         let port = match rest.strip_prefix(':') {
             Some(port) => port_of(port)?,
             None if rest.is_empty() => None,

@@ -42,6 +42,8 @@ fn what_is_no_url_is_told() {
         ("http://[::1", UrlError::Host),
         ("http://[a]", UrlError::Host),
         ("http://[::1]80", UrlError::Host),
+        ("http://[fe80::1%\r\nx: y]/", UrlError::Host),
+        ("http://[fe80::1%é]/", UrlError::Host),
         ("http://a b/", UrlError::Host),
         ("http://a\r\n/", UrlError::Host),
         ("http://a/b c", UrlError::Path),
