@@ -93,6 +93,15 @@ brokers() { for each in rabbit1 rabbit2; do docker inspect "$LAB-$each" >/dev/nu
 # rabbitmqctl SERVICE ARGUMENT…: as the broker's own user, who has its cookie.
 rabbitmqctl() { docker exec --user rabbitmq "$LAB-$1" rabbitmqctl --quiet "${@:2}"; }
 
+# connected_to PORT: whether any service on the message bus is.
+connected_to() {
+    local each
+    for each in $(docker ps --filter "label=lab=$LAB" --format '{{.Names}}' | grep -E 'nova-|neutron-|cinder-|heat-'); do
+        network "${each#"$LAB-"}" ss -Htn state established "dport = $1" | grep -q . && return 0
+    done
+    return 1
+}
+
 # sql STATEMENT: at the database, as its root.
 sql() { within mariadb mysql --batch --skip-column-names --execute "$1"; }
 

@@ -19,6 +19,10 @@ const WITHIN: u64 = 90;
 pub(crate) struct Faults {
     /// Words for several services, each with its members; a word may name other words.
     groups: BTreeMap<String, Vec<String>>,
+    /// The port that the predecessors are told a service is connected to.
+    port: String,
+    /// Another that it may as well be connected to: they are told both, to be fair.
+    other_port: String,
     /// All of them, in the order of the table.
     fault: Vec<Fault>,
 }
@@ -69,6 +73,9 @@ pub(crate) struct Fault {
     pub(crate) out_of_reach: BTreeMap<String, String>,
     /// Why it is run only when it is asked for by name.
     pub(crate) only_asked: Option<String>,
+    /// The predecessors are told one port only, as those who deploy them do.
+    #[serde(default)]
+    pub(crate) one_port: bool,
     /// It is in the short lab.
     #[serde(default)]
     pub(crate) short: bool,
@@ -368,8 +375,8 @@ impl Faults {
                 Some(Judged {
                     name: service.name.clone(),
                     healthcheck: service.healthcheck().to_owned(),
-                    tripleo: service.tripleo.clone(),
-                    kolla: service.kolla.clone(),
+                    tripleo: self.told(fault, service.tripleo.as_ref()),
+                    kolla: self.told(fault, service.kolla.as_ref()),
                     expected: find(&service.name)?,
                     out_of_reach: excused(&service.name),
                 })
@@ -386,6 +393,16 @@ impl Faults {
             })
         }));
         judged
+    }
+
+    /// A predecessor's command, with both ports where it names the one.
+    fn told(&self, fault: &Fault, command: Option<&String>) -> Option<String> {
+        let command = command?;
+        let names_it = command.ends_with(&format!(" {}", self.port));
+        Some(match names_it && !fault.one_port {
+            true => format!("{command} {}", self.other_port),
+            false => command.clone(),
+        })
     }
 
     /// What is written of the service `name`: by its own name, else by a group of its.
@@ -452,7 +469,7 @@ mod tests {
     #[test]
     fn a_service_s_own_word_comes_before_its_group_s() {
         let faults = Faults::parse(
-            "groups.g = ['a', 'b']\n[[fault]]\nname='f'\ntitle='t'\nsection='s'\ndo=''\nundo=''\n\
+            "port='1'\nother-port='2'\ngroups.g = ['a', 'b']\n[[fault]]\nname='f'\ntitle='t'\nsection='s'\ndo=''\nundo=''\n\
              expected = { g = 'unhealthy', b = ['degraded', 'unhealthy self'] }",
         );
         let faults = faults.unwrap();

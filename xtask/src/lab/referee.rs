@@ -147,8 +147,19 @@ impl Referee<'_> {
         let heard = |each: (&(usize, Judge), &Vec<Look>)| {
             content(each) || !each.0.1.is_ours() && each.1.len() > 1
         };
+        let mut helped = false;
         while began.elapsed() < BEFORE && !watch.looks().iter().all(heard) {
             self.session.interrupt.check()?;
+            if began.elapsed() > BEFORE / 4 && !helped {
+                helped = true;
+                let ill: Vec<usize> = (watch.looks().iter())
+                    .filter(|each| each.0.1 == Judge::Inside && !content(*each))
+                    .map(|each| each.0.0)
+                    .collect();
+                for service in ill {
+                    self.restart(&judged[service])?;
+                }
+            }
             thread::sleep(LOOK_EVERY);
         }
         let mut excluded = BTreeMap::new();
@@ -219,16 +230,17 @@ impl Referee<'_> {
         drop(watch);
         for (at, service) in judged.iter().enumerate() {
             if !recovered.contains_key(&at) && !excluded.contains_key(&(at, Judge::Inside)) {
-                self.session.progress.say(&format!(
-                    "         {} is not well after {} s: restarted",
-                    service.name,
-                    RECOVERY.as_secs()
-                ));
-                let restart = format!("restart {}", service.name);
-                self.run_script(&restart, &service.name, &format!("restart-{}", service.name))?;
+                self.restart(service)?;
             }
         }
         Ok(recovered)
+    }
+
+    /// Restarts a service that is ill without a fault: what an earlier one left must not spoil the next.
+    fn restart(&self, service: &Judged) -> Result<()> {
+        let name = &service.name;
+        self.session.progress.say(&format!("         {name} is not well: restarted"));
+        self.run_script(&format!("restart {name}"), name, &format!("restart {name}"))
     }
 
     fn watch(
