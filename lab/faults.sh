@@ -65,17 +65,6 @@ restart() {
 # address SERVICE: its container's.
 address() { docker inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "$LAB-$1"; }
 
-# beside SERVICE NAME USER COMMAND: another container of the service's image, with a network of its own and IPv6 in it.
-# remove NAME.
-beside() {
-    local mounts; mounts=$(docker inspect --format '{{range .Mounts}}{{if ne .Destination "/lab"}}--volume={{.Source}}:{{.Destination}}:ro {{end}}{{end}}' "$LAB-$1")
-    remove "$2"
-    docker run --detach --init --no-healthcheck --label "lab=$LAB" --name "$LAB-$2" --user "$3" $mounts \
-        --network none --sysctl net.ipv6.conf.all.disable_ipv6=0 "$(docker inspect --format '{{.Config.Image}}' "$LAB-$1")" \
-        sh -c "$4"
-}
-remove() { docker rm --force --volumes "$LAB-$1" 2>/dev/null || true; }
-
 # drop SERVICE PORT: nothing to or from this port of its gets through. reset: it is answered by a reset. allow undoes both.
 drop() {
     network "$1" iptables -I INPUT -p tcp --dport "$2" -j DROP

@@ -1,23 +1,14 @@
 """Makes a crowd.
 
-crowd.py processes COUNT        that many processes that do nothing, until they are killed
 crowd.py queue PORT             as many connections as the listener on the port takes without accepting one
 crowd.py busy PORT PATH COUNT   that many requests at a time whose body never comes, until it is killed
 """
 
 import os
 import select
-import signal
 import socket
 import sys
 import time
-
-
-def processes(count):
-    for _ in range(int(count)):
-        if os.fork() == 0:
-            signal.pause()
-    signal.pause()
 
 
 def queue(port):

@@ -79,23 +79,6 @@ pub(crate) struct Fault {
     /// It is in the short lab.
     #[serde(default)]
     pub(crate) short: bool,
-    /// Containers that its scripts start beside the lab's own, to be judged like these.
-    #[serde(default)]
-    pub(crate) extra: Vec<Extra>,
-}
-
-/// A container that a fault's own script starts.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(crate) struct Extra {
-    /// Its name, after the lab's.
-    pub(crate) name: String,
-    /// The service that our catalogue knows it as.
-    pub(crate) healthcheck: String,
-    /// As in `services.toml`.
-    pub(crate) tripleo: Option<String>,
-    /// As in `services.toml`.
-    pub(crate) kolla: Option<String>,
 }
 
 /// A verdict's word.
@@ -369,7 +352,7 @@ impl Faults {
     pub(crate) fn judged(&self, fault: &Fault, there: &[Service]) -> Vec<Judged> {
         let find = |name: &str| self.about(fault.expected.iter(), name).cloned();
         let excused = |name: &str| self.about(fault.out_of_reach.iter(), name).cloned();
-        let mut judged: Vec<Judged> = there
+        there
             .iter()
             .filter_map(|service| {
                 Some(Judged {
@@ -381,18 +364,7 @@ impl Faults {
                     out_of_reach: excused(&service.name),
                 })
             })
-            .collect();
-        judged.extend(fault.extra.iter().filter_map(|extra| {
-            Some(Judged {
-                name: extra.name.clone(),
-                healthcheck: extra.healthcheck.clone(),
-                tripleo: extra.tripleo.clone(),
-                kolla: extra.kolla.clone(),
-                expected: find(&extra.name)?,
-                out_of_reach: excused(&extra.name),
-            })
-        }));
-        judged
+            .collect()
     }
 
     /// A predecessor's command, with both ports where it names the one.
@@ -436,10 +408,9 @@ mod tests {
         let faults = Faults::read(root()).unwrap();
         let there = services::read(root()).unwrap();
         for fault in faults.all() {
-            let mut known: Vec<&str> = there.iter().map(|service| service.name.as_str()).collect();
-            known.extend(fault.extra.iter().map(|extra| extra.name.as_str()));
             for name in faults.touched(fault) {
-                assert!(known.contains(&name.as_str()), "{}: no service {name}", fault.name);
+                let is_there = there.iter().any(|service| service.name == name);
+                assert!(is_there, "{}: no service {name}", fault.name);
             }
             assert!(!faults.judged(fault, &there).is_empty(), "{}", fault.name);
         }
