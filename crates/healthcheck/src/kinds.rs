@@ -6,6 +6,8 @@ pub mod command;
 pub mod configuration;
 pub mod connected;
 pub mod file;
+pub mod greeting;
+pub mod haproxy;
 pub mod http;
 pub mod listening;
 pub mod memcached;
@@ -185,6 +187,8 @@ pub const ALL: &[Entry] = &[
     entry::<configuration::Configuration>(),
     entry::<connected::Connected>(),
     entry::<file::File>(),
+    entry::<greeting::Greeting>(),
+    entry::<haproxy::Haproxy>(),
     entry::<http::Http>(),
     entry::<listening::Listening>(),
     entry::<memcached::Memcached>(),

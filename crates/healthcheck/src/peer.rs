@@ -77,7 +77,7 @@ pub(crate) struct Written<'a> {
     pub(crate) to: &'a OneOrMany<Var<String>>,
     /// The ports of the service itself.
     pub(crate) port: &'a OneOrMany<Var<Port>>,
-    /// A unix socket of the service itself.
+    /// A unix socket of the service itself; `@name` in the abstract namespace.
     pub(crate) unix: Option<&'a Var<String>>,
     /// Whose the listener on a port must be; any process's if not given.
     pub(crate) process: Option<&'a Program>,
@@ -303,7 +303,12 @@ fn resolve<T>(
     for (index, endpoint) in endpoints.iter().enumerate() {
         match endpoint {
             Endpoint::Unix(path) => {
-                let addresses = vec![Address::Unix(UnixAddress::Path(path.clone()))];
+                // As systemd and `ss` write a name in the abstract namespace.
+                let address = match path.to_str().and_then(|path| path.strip_prefix('@')) {
+                    Some(name) => UnixAddress::Abstract(name.to_owned()),
+                    None => UnixAddress::Path(path.clone()),
+                };
+                let addresses = vec![Address::Unix(address)];
                 places.push(Place { host: "localhost".to_owned(), addresses });
             }
             Endpoint::Tcp { host, port } => {

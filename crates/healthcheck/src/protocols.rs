@@ -5,6 +5,8 @@
 pub mod http; // a request and its answer
 pub mod tls; // any of the others, encrypted
 
+pub(crate) mod greeting; // what a server says first
+pub(crate) mod haproxy; // a load balancer: its statistics
 mod lines; // what is said line by line
 pub(crate) mod memcached; // a cache: its version
 #[cfg(any(test, feature = "fuzzing"))]

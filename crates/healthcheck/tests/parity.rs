@@ -47,6 +47,8 @@ const CAN_SAY: &[(&str, &[&str])] = &[
     ("configuration", &["healthy", "degraded"]),
     ("connected", &["healthy", "degraded", "unknown", "unhealthy self", "unhealthy dependency"]),
     ("file", &["healthy", "unknown", "unhealthy self", "unhealthy environment"]),
+    ("greeting", &["unknown", "unhealthy self"]),
+    ("haproxy", &["unknown", "unhealthy self"]),
     ("http", &["unknown", "unhealthy self"]),
     ("listening", &["healthy", "unknown", "unhealthy self"]),
     ("memcached", &["unknown", "unhealthy self"]),

@@ -43,6 +43,18 @@ impl<S: Read + Write> Lines<S> {
         Ok(String::from_utf8_lossy(&line).into_owned())
     }
 
+    /// The same, or `None` where it has ended after the last line.
+    ///
+    /// # Errors
+    /// As for [`Lines::line`].
+    pub(crate) fn line_or_end(&mut self) -> io::Result<Option<String>> {
+        match self.stream.fill_buf() {
+            Ok([]) => Ok(None),
+            Ok(_) => self.line().map(Some),
+            Err(error) => Err(error),
+        }
+    }
+
     /// So many bytes.
     ///
     /// # Errors

@@ -38,13 +38,14 @@ pub enum Format {
     Flags,
     /// rabbitmq.conf since RabbitMQ 3.7. `listeners.tcp.*` means all of them.
     Rabbitmq,
-    /// haproxy.cfg; a section is `frontend NAME`. The first `bind` counts, and
-    /// of it the address.
+    /// haproxy.cfg; a section is `frontend NAME`, or `*` for any. The first `bind`
+    /// counts, and of it the address; beside it there are `crt`, a certificate,
+    /// and `crt port`, where it is served; of `global` there is the `stats socket`.
     Haproxy,
     /// qdrouterd.conf; a section is `listener`. The first counts.
     Qdrouterd,
-    /// Apache's virtual hosts: `address`, `port`, `tls`, `server-name`, `path`
-    /// and `url` of the first.
+    /// Apache's virtual hosts: `address`, `port`, `tls`, `server-name`, `path`,
+    /// `url` and `certificate` of the first.
     Vhost,
 }
 
@@ -108,7 +109,10 @@ pub fn lookup(format: Format, text: &str, section: &str, key: &str) -> Option<En
     }
     let find = |section: &str| {
         let mut matching = entries.iter().filter(|entry| {
-            format.is_key(key, &entry.key) && (!format.has_sections() || entry.section == section)
+            format.is_key(key, &entry.key)
+                && (!format.has_sections()
+                    || entry.section == section
+                    || (format == Format::Haproxy && section == "*"))
         });
         match format {
             Format::Haproxy | Format::Qdrouterd | Format::Vhost => matching.next(),

@@ -197,18 +197,27 @@ fn rabbitmq_listeners_can_be_asked_for_together() {
 
 #[test]
 fn haproxy_binds_stand_in_sections() {
-    let text = "global\n  maxconn 1\ndefaults\n  mode http\nfrontend horizon # x\n  bind 10.0.0.1:443 ssl crt /x\n  bind :::80\n\
+    let text = "global\n  maxconn 1\ndefaults\n  mode http\nfrontend horizon # x\n  bind :::80\n  bind 10.0.0.1:443 transparent ssl crt /x crt /y\n\
         listen stats\n    bind *:1984\n  stats auth \"a b\":c\\ d\n";
     check(
         Format::Haproxy,
         text,
         &[
-            ("frontend horizon|bind", "10.0.0.1:443@6"),
+            ("frontend horizon|bind", ":::80@6"),
+            ("frontend horizon|crt", "/x@7"),
+            ("*|crt", "/x@7"),
+            ("*|crt port", "443@7"),
             ("listen stats|bind", "*:1984@9"),
             ("listen stats|stats", "auth a b:c d@10"),
             ("global|maxconn", "1@2"),
             ("backend x|bind", "-"),
+            ("global|stats socket", "-"),
         ],
+    );
+    check(
+        Format::Haproxy,
+        "global\n  stats timeout 2m\n  stats socket unix@/run/h.sock mode 600 level user\n",
+        &[("global|stats socket", "/run/h.sock@3"), ("*|crt", "-")],
     );
 }
 

@@ -20,6 +20,8 @@ pub struct Vhost {
     pub server_name: Option<String>,
     /// The first path that a `WSGIScriptAlias` serves.
     pub path: Option<String>,
+    /// The first `SSLCertificateFile`, where it speaks TLS.
+    pub certificate: Option<String>,
     /// The line of `<VirtualHost …>`, from 1.
     pub line: usize,
 }
@@ -63,6 +65,9 @@ pub fn parse(text: &str) -> Vec<Vhost> {
     for vhost in &mut vhosts {
         vhost.port = vhost.port.or(listen);
         vhost.server_name = vhost.server_name.take().or_else(|| outside.server_name.clone());
+        if vhost.tls == Tls::On {
+            vhost.certificate = vhost.certificate.take().or_else(|| outside.certificate.clone());
+        }
     }
     vhosts
 }
@@ -79,6 +84,7 @@ pub(super) fn entries(text: &str) -> Vec<Entry> {
         ("server-name", vhost.server_name),
         ("path", vhost.path),
         ("url", url),
+        ("certificate", vhost.certificate),
     ];
     let line = vhost.line;
     values
@@ -110,6 +116,7 @@ struct Settings {
     tls: Option<Tls>,
     server_name: Option<String>,
     path: Option<String>,
+    certificate: Option<String>,
 }
 
 impl Settings {
@@ -124,6 +131,9 @@ impl Settings {
                 let on = ["on", "optional"].iter().any(|on| first.eq_ignore_ascii_case(on));
                 self.tls = Some(if on { Tls::On } else { Tls::Off });
             }
+            "sslcertificatefile" => {
+                self.certificate.get_or_insert_with(|| first.clone());
+            }
             "wsgiscriptalias" => {
                 self.path.get_or_insert_with(|| first.clone());
             }
@@ -132,12 +142,20 @@ impl Settings {
     }
 
     fn vhosts(self) -> impl Iterator<Item = Vhost> {
-        let Self { addresses, line, tls, server_name, path } = self;
+        let Self { addresses, line, tls, server_name, path, certificate } = self;
         addresses.into_iter().take(MAX_VHOSTS).map(move |written| {
             let (address, port) = split_address(&written);
             let address = address.filter(|address| address != "*" && address != "_default_");
             let tls = tls.unwrap_or(Tls::Off);
-            Vhost { address, port, tls, server_name: server_name.clone(), path: path.clone(), line }
+            Vhost {
+                address,
+                port,
+                tls,
+                server_name: server_name.clone(),
+                path: path.clone(),
+                certificate: certificate.clone().filter(|_| tls == Tls::On),
+                line,
+            }
         })
     }
 }

@@ -51,6 +51,14 @@ fn virtual_hosts_say_where_to_ask() {
     }
 }
 
+#[test]
+fn a_certificate_is_its_virtual_hosts_or_everybodys() {
+    let told = |text: &str| parse(text).into_iter().map(|v| v.certificate).collect::<Vec<_>>();
+    let text = "SSLCertificateFile /all.crt\n<VirtualHost *:1>\nSSLEngine on\nSSLCertificateFile \"/own.crt\"\n\
+        </VirtualHost>\n<VirtualHost *:2>\nSSLEngine on\n</VirtualHost>\n<VirtualHost *:3>\n</VirtualHost>";
+    assert_eq!(told(text), [Some("/own.crt".into()), Some("/all.crt".into()), None]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 

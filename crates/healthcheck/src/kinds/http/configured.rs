@@ -67,7 +67,15 @@ fn options(text: &str) -> Result<Option<Vhost>, &'static str> {
     let address = address.trim_start_matches('[').trim_end_matches(']');
     let address = (!address.is_empty()).then(|| address.to_owned());
     let port = port.parse().ok().and_then(Port::new);
-    Ok(Some(Vhost { address, port, tls, server_name: None, path: None, line: entry.line }))
+    Ok(Some(Vhost {
+        address,
+        port,
+        tls,
+        server_name: None,
+        path: None,
+        certificate: None,
+        line: entry.line,
+    }))
 }
 
 #[cfg(test)]

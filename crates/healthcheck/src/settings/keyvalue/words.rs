@@ -11,7 +11,9 @@ pub(super) fn redis(text: &str) -> Vec<Entry> {
         .collect()
 }
 
-/// haproxy.cfg: directives in sections that one or two words begin.
+/// haproxy.cfg: directives in sections that one or two words begin. Of a line
+/// that names several things each is an entry of its own: `bind` the address,
+/// `crt` the first certificate of a `bind` and `crt port` its port, `stats socket` the path.
 pub(super) fn haproxy(text: &str) -> Vec<Entry> {
     const SECTIONS: [&str; 13] = [
         "global",
@@ -35,10 +37,28 @@ pub(super) fn haproxy(text: &str) -> Vec<Entry> {
         if words.first().is_some_and(|word| SECTIONS.contains(&word.as_str())) {
             section = words.iter().take(2).cloned().collect::<Vec<_>>().join(" ");
         } else if entries.len() < MAX_ENTRIES {
-            // `bind 10.0.0.1:443 ssl crt …`: what follows the address is another matter.
-            let length =
-                if words.first().is_some_and(|word| word == "bind") { 2 } else { words.len() };
-            entries.extend(entry(&section, words.into_iter().take(length).collect(), index));
+            let mut words = words;
+            match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+                ["bind", address, options @ ..] => {
+                    let at = options.iter().position(|option| *option == "crt");
+                    let crt = at.and_then(|at| options.get(at + 1)).copied();
+                    let port = address.rsplit_once(':').map(|(_, port)| port);
+                    let port = port.filter(|port| port.parse::<u16>().is_ok());
+                    if let (Some(crt), Some(port)) = (crt, port) {
+                        for (key, value) in [("crt", crt), ("crt port", port)] {
+                            let words = vec![key.to_owned(), value.to_owned()];
+                            entries.extend(entry(&section, words, index));
+                        }
+                    }
+                    words.truncate(2);
+                }
+                ["stats", "socket", socket, ..] => {
+                    let socket = socket.strip_prefix("unix@").unwrap_or(socket).to_owned();
+                    words = vec!["stats socket".to_owned(), socket];
+                }
+                _ => {}
+            }
+            entries.extend(entry(&section, words, index));
         }
     }
     entries
