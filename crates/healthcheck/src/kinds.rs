@@ -5,6 +5,7 @@ pub mod certificate;
 pub mod command;
 pub mod configuration;
 pub mod connected;
+pub mod dns;
 pub mod file;
 pub mod greeting;
 pub mod haproxy;
@@ -186,6 +187,7 @@ pub const ALL: &[Entry] = &[
     entry::<command::Command>(),
     entry::<configuration::Configuration>(),
     entry::<connected::Connected>(),
+    entry::<dns::Dns>(),
     entry::<file::File>(),
     entry::<greeting::Greeting>(),
     entry::<haproxy::Haproxy>(),

@@ -3,7 +3,7 @@
 use crate::protocols::tls::{self, Failed, Peer, Served, TlsStream};
 use std::io::{self, Read, Write};
 use std::time::Duration;
-use vantage::Stream;
+use vantage::{Deadline, Stream};
 
 /// How long the other side is heard out when we take leave: who closes while
 /// there is more to read resets the connection, which some servers log.
@@ -33,6 +33,14 @@ impl Link {
                 Ok((Self::Tls(Box::new(stream)), Some(served)))
             }
             Self::Tls(_) => Ok((self, None)),
+        }
+    }
+
+    /// The deadline of every read and write.
+    pub(crate) fn deadline(&self) -> Deadline {
+        match self {
+            Self::Plain(stream) => stream.deadline(),
+            Self::Tls(stream) => stream.beneath().deadline(),
         }
     }
 

@@ -5,6 +5,7 @@
 pub mod http; // a request and its answer
 pub mod tls; // any of the others, encrypted
 
+pub(crate) mod dns; // a question to a name server
 pub(crate) mod greeting; // what a server says first
 pub(crate) mod haproxy; // a load balancer: its statistics
 mod lines; // what is said line by line

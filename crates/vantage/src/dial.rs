@@ -9,6 +9,7 @@ mod resolv_conf;
 mod resolve;
 mod stream;
 
+pub use dns::{DnsAnswer, DnsQuestion};
 pub use stream::Stream;
 
 use crate::blind::describe;

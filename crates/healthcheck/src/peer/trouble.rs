@@ -72,7 +72,7 @@ impl Trouble {
         Self::new(What::Denied, words)
     }
 
-    pub(super) fn from_dial(error: &DialError) -> Self {
+    pub(crate) fn from_dial(error: &DialError) -> Self {
         let what = match error {
             DialError::Refused(_) => What::Refused,
             DialError::Missing(_) => What::NotListening,

@@ -105,6 +105,11 @@ impl<S: Read + Write> TlsStream<S> {
         self.served
     }
 
+    /// The stream beneath.
+    pub fn beneath(&self) -> &S {
+        self.inner.sock.beneath()
+    }
+
     /// Says that it is over, and gives back the stream beneath.
     pub fn close(self) -> S {
         let (mut connection, mut opening) = self.inner.into_parts();

@@ -2,6 +2,7 @@
 //! 4). Answers are read as if anybody could have sent them. These few record
 //! types are less code here than a library's binding would be.
 
+use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 const HEADER: usize = 12;
@@ -30,11 +31,30 @@ pub(super) enum Family {
     Ipv6 = 28,
 }
 
-/// One question.
+/// A question of any type and class.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Question {
+pub struct DnsQuestion {
     id: u16,
     name: Name,
+    kind: u16,
+    class: u16,
+}
+
+/// What a server says to any question, as far as it needs no reading of records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DnsAnswer {
+    /// Its response code (RFC 1035, section 4.1.1): 0 where there is no error.
+    pub code: u16,
+    /// How many records it says that it answers with.
+    pub records: u16,
+    /// Whether it did not fit.
+    pub truncated: bool,
+}
+
+/// A question for the addresses of a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Question {
+    asked: DnsQuestion,
     family: Family,
 }
 
@@ -111,42 +131,81 @@ impl Name {
     }
 }
 
-impl Question {
-    pub(super) fn new(id: u16, name: Name, family: Family) -> Self {
-        Self { id, name, family }
+impl DnsQuestion {
+    /// A question for a name (`.` is the root), by the numbers of type and class;
+    /// `None` where it cannot be a name.
+    pub fn new(name: &str, kind: u16, class: u16) -> Option<Self> {
+        let name = match name.strip_suffix('.').unwrap_or(name) {
+            "" if name == "." => Name(vec![0]),
+            name => Name::new(name)?,
+        };
+        Some(Self { id: random_id(), name, kind, class })
     }
 
     /// The message that asks it.
-    pub(super) fn encode(&self) -> Vec<u8> {
+    pub fn message(&self) -> Vec<u8> {
         let mut message = Vec::with_capacity(HEADER + self.name.0.len() + 4);
         // One question, and no records of the three other kinds.
         for number in [self.id, FLAG_RECURSE, 1, 0, 0, 0] {
             message.extend(number.to_be_bytes());
         }
         message.extend(&self.name.0);
-        message.extend((self.family as u16).to_be_bytes());
-        message.extend(CLASS_IN.to_be_bytes());
+        message.extend(self.kind.to_be_bytes());
+        message.extend(self.class.to_be_bytes());
         message
+    }
+
+    /// What a message says to this question; `None` where it is no answer to it.
+    pub fn answer(&self, message: &[u8]) -> Option<DnsAnswer> {
+        let flags = self.flags(message)?;
+        let code = flags & MASK_CODE;
+        // Who refuses may leave the question out.
+        let bare = code != 0 && u16_at(message, 4)? == 0;
+        if !bare {
+            self.behind_question(message)?;
+        }
+        let truncated = flags & FLAG_TRUNCATED != 0;
+        Some(DnsAnswer { code, records: u16_at(message, 6)?, truncated })
+    }
+
+    /// The flags of a message with our id that answers.
+    fn flags(&self, message: &[u8]) -> Option<u16> {
+        let flags = u16_at(message, 2)?;
+        let ours = u16_at(message, 0)? == self.id
+            && flags & FLAG_RESPONSE != 0
+            && flags & MASK_OPCODE == 0;
+        ours.then_some(flags)
+    }
+
+    /// The place behind the question of a message that repeats ours.
+    fn behind_question(&self, message: &[u8]) -> Option<usize> {
+        let (asked, behind) = Name::read(message, HEADER)?;
+        let ours = u16_at(message, 4)? == 1
+            && asked == self.name
+            && u16_at(message, behind)? == self.kind
+            && u16_at(message, behind + 2)? == self.class;
+        ours.then_some(behind + 4)
+    }
+}
+
+impl Question {
+    pub(super) fn new(id: u16, name: Name, family: Family) -> Self {
+        Self { asked: DnsQuestion { id, name, kind: family as u16, class: CLASS_IN }, family }
+    }
+
+    /// The message that asks it.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        self.asked.message()
     }
 
     /// What a message says to this question; `None` where it is no answer to
     /// it, or makes no sense.
     pub(super) fn reply(&self, message: &[u8]) -> Option<Reply> {
-        let flags = u16_at(message, 2)?;
-        let (asked, behind) = Name::read(message, HEADER)?;
-        let ours = u16_at(message, 0)? == self.id
-            && flags & FLAG_RESPONSE != 0
-            && flags & MASK_OPCODE == 0
-            && u16_at(message, 4)? == 1
-            && asked == self.name
-            && u16_at(message, behind)? == self.family as u16
-            && u16_at(message, behind + 2)? == CLASS_IN;
-        if !ours {
-            return None;
-        }
+        let flags = self.asked.flags(message)?;
+        let behind = self.asked.behind_question(message)?;
         match flags & MASK_CODE {
             _ if flags & FLAG_TRUNCATED != 0 => Some(Reply::Truncated),
-            0 => self.addresses(message, behind + 4).map(Reply::Addresses),
+            0 => self.addresses(message, behind).map(Reply::Addresses),
             CODE_NO_NAME => Some(Reply::NoName),
             code => Some(Reply::Failed(code)),
         }
@@ -169,7 +228,7 @@ impl Question {
             }
             at = end;
         }
-        let mut name = &self.name;
+        let mut name = &self.asked.name;
         for _ in 0..MAX_ALIASES {
             match aliases.iter().find(|(alias, _)| alias == name) {
                 Some((_, target)) => name = target,
@@ -188,6 +247,12 @@ impl Family {
             Self::Ipv6 => Ipv6Addr::from(<[u8; 16]>::try_from(content).ok()?).into(),
         })
     }
+}
+
+/// An id that cannot be guessed: the standard library seeds its hash maps from
+/// the kernel's random numbers.
+pub(super) fn random_id() -> u16 {
+    RandomState::new().hash_one(()) as u16
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
@@ -285,12 +350,44 @@ mod tests {
         }
     }
 
+    #[test]
+    fn any_question_is_answered_with_a_code() {
+        let asked = DnsQuestion::new("version.bind", 16, 3).unwrap();
+        let mut message = asked.message();
+        assert_eq!(&message[HEADER..], b"\x07version\x04bind\0\0\x10\0\x03");
+        assert_eq!(asked.answer(&message), None, "a question is no answer");
+        let said = |message: &mut Vec<u8>, flags: u16| {
+            message[2..4].copy_from_slice(&(FLAG_RESPONSE | flags).to_be_bytes());
+            asked.answer(message)
+        };
+        let answer = |code, truncated| Some(DnsAnswer { code, records: 0, truncated });
+        assert_eq!(said(&mut message, 0), answer(0, false));
+        assert_eq!(said(&mut message, FLAG_TRUNCATED), answer(0, true));
+        assert_eq!(said(&mut message, 5), answer(5, false));
+        // Without the question, which is no answer where there is no error.
+        let mut bare = message[..HEADER].to_vec();
+        bare[4..6].copy_from_slice(&[0, 0]);
+        assert_eq!(said(&mut bare, 5), answer(5, false));
+        assert_eq!(said(&mut bare, 0), None);
+        message[0] ^= 1;
+        assert_eq!(said(&mut message, 0), None, "another's id");
+        let root = DnsQuestion::new(".", 6, 1).unwrap().message();
+        assert_eq!(&root[HEADER..], [0, 0, 6, 0, 1]);
+        assert_eq!(DnsQuestion::new("", 6, 1), None);
+        let (full, short) = ("a.b.".to_owned(), "a.b");
+        assert_eq!(
+            DnsQuestion::new(&full, 1, 1).unwrap().name,
+            DnsQuestion::new(short, 1, 1).unwrap().name
+        );
+    }
+
     proptest! {
         #[test]
         fn any_message_is_read_or_refused(
             message in prop::collection::vec(any::<u8>(), 0..600),
         ) {
             let _ = question("a.b", Family::Ipv4).reply(&message);
+            let _ = question("a.b", Family::Ipv4).asked.answer(&message);
         }
 
         #[test]

@@ -2,7 +2,7 @@
 //! resolver, linked statically, crashes on a foreign `nsswitch.conf`, and no
 //! C library's keeps our deadline.
 
-use super::dns::{Family, Name, Question, Reply};
+use super::dns::{DnsAnswer, DnsQuestion, Family, Name, Question, Reply, random_id};
 use super::resolv_conf::ResolvConf;
 use super::{DialError, connect_by, hosts, open};
 use crate::blind::describe;
@@ -10,7 +10,6 @@ use crate::{Blind, Deadline, Obstacle, Vantage};
 use rustix::event::PollFlags;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType};
-use std::hash::{BuildHasher, RandomState};
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::os::fd::{AsFd, OwnedFd};
@@ -56,6 +55,42 @@ impl Vantage {
             Failure::Blind(blind) => blind.into(),
             Failure::Because(cause) => DialError::Unresolved { name: name.to_owned(), cause },
         })
+    }
+
+    /// Asks one server one question by UDP.
+    ///
+    /// # Errors
+    /// Where it is refused, unanswered by the deadline, or cannot be tried.
+    pub fn ask_by_udp(
+        &self,
+        server: SocketAddr,
+        question: &DnsQuestion,
+        by: Deadline,
+    ) -> Result<DnsAnswer, DialError> {
+        let name = server.to_string();
+        self.needs_a_network(&name)?;
+        let failed = |errno| DialError::errno(&name, errno);
+        let open = if server.is_ipv4() { open_udp4 } else { open_udp6 };
+        let socket = self.in_netns(open)?.map_err(failed)?;
+        connect_by(&socket, &server, by).map_err(failed)?;
+        rustix::net::send(&socket, &question.message(), SendFlags::NOSIGNAL).map_err(failed)?;
+        let mut buffer = [0; DATAGRAM];
+        // Someone may send without end what is no answer.
+        while !by.has_passed() {
+            match rustix::net::recv(&socket, &mut buffer[..], RecvFlags::empty()) {
+                Ok((_, length)) => {
+                    if let Some(answer) =
+                        buffer.get(..length).and_then(|said| question.answer(said))
+                    {
+                        return Ok(answer);
+                    }
+                }
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => by.wait_for(socket.as_fd(), PollFlags::IN).map_err(failed)?,
+                Err(errno) => return Err(failed(errno)),
+            }
+        }
+        Err(DialError::NoAnswer(name))
     }
 
     fn resolve_by_servers(
@@ -126,7 +161,7 @@ impl Vantage {
         let mut replies = if only_tcp {
             [Some(Reply::Truncated), Some(Reply::Truncated)]
         } else {
-            self.ask_by_udp(&questions, server, by)?
+            self.ask_both_by_udp(&questions, server, by)?
         };
         for (reply, question) in replies.iter_mut().zip(&questions) {
             if *reply == Some(Reply::Truncated) {
@@ -153,7 +188,7 @@ impl Vantage {
     }
 
     /// The replies that came in time.
-    fn ask_by_udp(
+    fn ask_both_by_udp(
         &self,
         questions: &[Question; 2],
         server: SocketAddr,
@@ -275,12 +310,6 @@ fn open_udp4() -> Result<OwnedFd, Errno> {
 
 fn open_udp6() -> Result<OwnedFd, Errno> {
     open(AddressFamily::INET6, SocketType::DGRAM)
-}
-
-/// An id that cannot be guessed: the standard library seeds its hash maps from
-/// the kernel's random numbers.
-fn random_id() -> u16 {
-    RandomState::new().hash_one(()) as u16
 }
 
 /// The names of response codes (RFC 1035 section 4.1.1).

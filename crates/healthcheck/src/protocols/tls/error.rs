@@ -85,6 +85,10 @@ impl<S> Opening<S> {
         Self { stream, first: Vec::new() }
     }
 
+    pub(super) fn beneath(&self) -> &S {
+        &self.stream
+    }
+
     pub(super) fn into_stream(self) -> S {
         self.stream
     }
