@@ -30,6 +30,9 @@ pub(crate) struct Service {
     /// The user that the container, and so the service and the check inside, runs as.
     #[serde(default = "root")]
     pub(crate) user: String,
+    /// Capabilities of its container beside the engine's usual ones and NET_ADMIN.
+    #[serde(default)]
+    pub(crate) caps: Vec<String>,
     /// The services that must be ready before this one is prepared and started.
     #[serde(default)]
     after: Vec<String>,

@@ -15,13 +15,13 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use super::services::Service;
 use crate::engine::Engine;
 use crate::peers::Peers;
-use crate::program::Program;
+use crate::program::{self, Program};
 use crate::session::Session;
 
 /// Services of the lab that are prepared, started and waited for at the same time.
 const AT_ONCE: usize = 3;
-const PREPARE_LIMIT: Duration = Duration::from_secs(300);
-const READY_LIMIT: Duration = Duration::from_secs(240);
+const PREPARE_LIMIT: Duration = Duration::from_secs(900);
+const READY_LIMIT: Duration = Duration::from_secs(600);
 const ASK_EVERY: Duration = Duration::from_millis(500);
 /// The label that tells `healthctl` which service a container is.
 const SERVICE_LABEL: &str = "org.openstack.healthcheck.service";
@@ -36,6 +36,9 @@ echo $$ > /lab/pid
 exec >> /lab/log 2>&1
 cd /
 "#;
+
+/// Succeeds when the service was started and its process is no more.
+const HAS_ENDED: &str = r#"read -r pid < /lab/pid && ! grep -q . "/proc/$pid/cmdline""#;
 
 /// A lab by its name, whether it is up or not.
 #[derive(Debug)]
@@ -229,11 +232,14 @@ impl<'e> Stage<'e> {
     /// Waits until the service can be used.
     pub(crate) fn await_ready(&self, service: &Service, limit: Duration) -> Result<()> {
         let started = Instant::now();
+        let log = self.folder.join(&service.name).join("log");
         while !self.is_ready(service)? {
             self.engine.interrupt().check()?;
+            if self.exec(&service.name, Some("0"), &["sh", "-c", HAS_ENDED])?.0 == 0 {
+                bail!("it ended{}", program::tail_of(&log));
+            }
             if started.elapsed() > limit {
                 let said = self.look_inside(service).map_or_else(|e| e.to_string(), |look| look.1);
-                let log = self.folder.join(&service.name).join("log");
                 bail!("not ready after {} s: {said}\nits log: {}", limit.as_secs(), log.display());
             }
             thread::sleep(ASK_EVERY);
@@ -277,6 +283,9 @@ impl<'e> Stage<'e> {
         option("--label", format!("{SERVICE_LABEL}={}", service.healthcheck()));
         option("--name", container.clone());
         option("--user", service.user.clone());
+        for capability in &service.caps {
+            option("--cap-add", capability.clone());
+        }
         match &service.net_of {
             Some(other) => option("--network", format!("container:{}", self.container(other))),
             None => {

@@ -187,7 +187,8 @@ fn rabbitmq_listeners_can_be_asked_for_together() {
         &[
             ("listeners.tcp.default", "-"),
             ("listeners.tcp.1", "10.0.0.1:5672@2"),
-            ("listeners.tcp.*", "10.0.0.1:5672,::1:5672@2"),
+            ("listeners.tcp.2", "[::1]:5672@3"),
+            ("listeners.tcp.*", "10.0.0.1:5672,[::1]:5672@2"),
             ("listeners.ssl.*", "5671@4"),
             ("loopback_users", "none@5"),
             ("listeners.amqp.*", "-"),

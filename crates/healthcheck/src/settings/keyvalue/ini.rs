@@ -1,6 +1,7 @@
 //! Sections in brackets and `key = value`, in four dialects.
 
 use super::{Entry, MAX_ENTRIES};
+use std::net::Ipv6Addr;
 
 /// Where the readers of such files differ.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -68,6 +69,7 @@ fn option(line: &str, dialect: Dialect) -> Option<(String, String)> {
         return None;
     }
     let value = match dialect {
+        Dialect::Rabbitmq if key.starts_with("listeners.") => bracketed(unquoted(value)),
         Dialect::Mysql | Dialect::Rabbitmq => unquoted(value),
         Dialect::Python | Dialect::Uwsgi => value.to_owned(),
     };
@@ -77,6 +79,14 @@ fn option(line: &str, dialect: Dialect) -> Option<(String, String)> {
         _ => key,
     };
     Some((key.to_owned(), value))
+}
+
+/// RabbitMQ takes what stands behind the last colon for the port: `::1:5672` as `[::1]:5672`.
+fn bracketed(value: String) -> String {
+    match value.rsplit_once(':') {
+        Some((host, port)) if host.parse::<Ipv6Addr>().is_ok() => format!("[{host}]:{port}"),
+        _ => value,
+    }
 }
 
 /// A value without its quotes, and without the comment behind it.
