@@ -55,6 +55,10 @@ pub const SOURCES: Fields = &[
     ("default", "`{ default = 5672 }`: this value"),
 ];
 
+/// Files that are read for being included by others, in MySQL's format: they may include each other
+/// in a circle.
+const MAX_INCLUDED: usize = 64;
+
 /// An option in a file that is not oslo.config's.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -348,21 +352,67 @@ impl<'a> Settings<'a> {
         }
     }
 
+    /// An option of a file in MySQL's format, or of one that it includes; the last one counts.
+    fn with_included(
+        &self,
+        path: &Path,
+        wanted: (&str, &str),
+        left: &mut usize,
+        looked: &mut Looked,
+    ) -> Result<Option<(PathBuf, keyvalue::Entry)>, FileError> {
+        let text = self.from.read_text(path)?;
+        let mut last = None;
+        for entry in keyvalue::parse(keyvalue::Format::MyCnf, &text) {
+            let included = match entry.key.as_str() {
+                "!include" => vec![PathBuf::from(&entry.value)],
+                "!includedir" => self.my_cnf_files(Path::new(&entry.value)),
+                _ => Vec::new(),
+            };
+            for file in included {
+                let Some(one_less) = left.checked_sub(1) else { break };
+                *left = one_less;
+                match self.with_included(&file, wanted, left, looked) {
+                    Ok(found) => last = found.or(last),
+                    Err(error) => looked.file(&error),
+                }
+            }
+            if keyvalue::Format::MyCnf.is_option(wanted.0, wanted.1, &entry) {
+                last = Some((path.to_owned(), entry));
+            }
+        }
+        Ok(last)
+    }
+
+    fn my_cnf_files(&self, folder: &Path) -> Vec<PathBuf> {
+        let mut names = self.from.names(folder).unwrap_or_default();
+        names.retain(|name| Path::new(name).extension().is_some_and(|it| it == "cnf"));
+        names.sort();
+        names.into_iter().map(|name| folder.join(name)).collect()
+    }
+
     fn look_at_file(&self, source: &FileSource, looked: &mut Looked) -> Option<Value> {
         let (section, key) = match source.option.rsplit_once('.') {
             Some((section, key)) if source.format.has_sections() => (section, key),
             _ => ("", source.option.as_str()),
         };
         for path in source.path.as_slice() {
-            match self.from.read_text(path) {
-                Ok(text) => match keyvalue::lookup(source.format, &text, section, key) {
-                    Some(entry) => {
-                        let (option, file) = (source.option.clone(), path.clone());
-                        let origin = Origin::File { option, file, line: entry.line };
-                        return Some(Value { text: entry.value, origin });
-                    }
-                    None => looked.absent(format!("no {} in {}", source.option, path.display())),
-                },
+            let found = match source.format {
+                keyvalue::Format::MyCnf => {
+                    let mut left = MAX_INCLUDED;
+                    self.with_included(path, (section, key), &mut left, looked)
+                }
+                format => self.from.read_text(path).map(|text| {
+                    let entry = keyvalue::lookup(format, &text, section, key)?;
+                    Some((path.clone(), entry))
+                }),
+            };
+            match found {
+                Ok(Some((file, entry))) => {
+                    let (option, line) = (source.option.clone(), entry.line);
+                    let origin = Origin::File { option, file, line };
+                    return Some(Value { text: entry.value, origin });
+                }
+                Ok(None) => looked.absent(format!("no {} in {}", source.option, path.display())),
                 Err(error) => looked.file(&error),
             }
         }

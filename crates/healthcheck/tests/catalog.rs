@@ -592,6 +592,22 @@ fn cron_looks_at_the_table_of_the_user_that_is_named() {
 }
 
 #[test]
+fn a_database_says_its_port_in_any_file_that_its_own_includes() {
+    let mariadbd: &[&[&str]] = &[&["/usr/sbin/mariadbd"]];
+    let own = ("/etc/mysql/my.cnf", "[client]\nport = 1\n!includedir /etc/mysql/conf.d/\n");
+    let port = |files: &[(&str, &str)]| planned("mariadb", mariadbd, files).0;
+    let included = ("/etc/mysql/conf.d/90-it.cnf", "[mariadb-10.11]\nport = 3307\n");
+    assert!(port(&[own, included]).ends_with("port 3307"));
+    // The last one counts, and what is no configuration is left out.
+    let earlier = ("/etc/mysql/conf.d/50-it.cnf", "[mysqld]\nport = 3308\n");
+    let old = ("/etc/mysql/conf.d/99-it.cnf.rpmsave", "[mysqld]\nport = 3309\n");
+    assert!(port(&[own, included, earlier, old]).ends_with("port 3307"));
+    let circle = ("/etc/mysql/conf.d/99-it.cnf", "!include /etc/mysql/my.cnf\n");
+    assert!(port(&[own, included, circle]).ends_with("port 3307"));
+    assert!(port(&[own]).ends_with("port 3306"));
+}
+
+#[test]
 fn a_database_node_that_is_being_filled_is_not_restarted() {
     let filled: &[&[&str]] = &[
         &["/usr/sbin/mariadbd", "--port=3307"],

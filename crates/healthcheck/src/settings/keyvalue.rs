@@ -76,6 +76,26 @@ impl Format {
             _ => wanted == key,
         }
     }
+
+    /// Whether the entry is the option that is wanted.
+    pub(super) fn is_option(self, section: &str, key: &str, entry: &Entry) -> bool {
+        let in_section = match self {
+            Self::MyCnf if section == "mysqld" => is_of_server(&entry.section),
+            Self::Haproxy if section == "*" => true,
+            _ => !self.has_sections() || entry.section == section,
+        };
+        in_section && self.is_key(key, &entry.key)
+    }
+}
+
+/// Whether the server reads this section of its files: there are several, and each may carry the
+/// release that it is for, as `mariadb-10.11`.
+fn is_of_server(section: &str) -> bool {
+    let name = match section.split_once('-') {
+        Some((name, release)) if release.starts_with(|c: char| c.is_ascii_digit()) => name,
+        _ => section,
+    };
+    ["mysqld", "server", "mariadb", "mariadbd", "galera"].contains(&name)
 }
 
 /// All entries of a file, in their order; what makes no sense is left out.
@@ -108,12 +128,7 @@ pub fn lookup(format: Format, text: &str, section: &str, key: &str) -> Option<En
         return joined(entries, prefix);
     }
     let find = |section: &str| {
-        let mut matching = entries.iter().filter(|entry| {
-            format.is_key(key, &entry.key)
-                && (!format.has_sections()
-                    || entry.section == section
-                    || (format == Format::Haproxy && section == "*"))
-        });
+        let mut matching = entries.iter().filter(|entry| format.is_option(section, key, entry));
         match format {
             Format::Haproxy | Format::Qdrouterd | Format::Vhost => matching.next(),
             _ => matching.next_back(),
