@@ -5,6 +5,7 @@ pub mod certificate;
 pub mod command;
 pub mod configuration;
 pub mod connected;
+pub mod database;
 pub mod dns;
 pub mod file;
 pub mod greeting;
@@ -187,6 +188,7 @@ pub const ALL: &[Entry] = &[
     entry::<command::Command>(),
     entry::<configuration::Configuration>(),
     entry::<connected::Connected>(),
+    entry::<database::Database>(),
     entry::<dns::Dns>(),
     entry::<file::File>(),
     entry::<greeting::Greeting>(),

@@ -5,7 +5,7 @@ mod encryption;
 mod replies;
 mod trouble;
 
-pub(crate) use encryption::{Encryption, Verify};
+pub(crate) use encryption::{Encryption, Ready, Verify};
 pub(crate) use replies::{Replies, Reply};
 pub(crate) use trouble::{Trouble, What};
 

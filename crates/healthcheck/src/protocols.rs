@@ -10,5 +10,6 @@ pub(crate) mod greeting; // what a server says first
 pub(crate) mod haproxy; // a load balancer: its statistics
 mod lines; // what is said line by line
 pub(crate) mod memcached; // a cache: its version
+pub(crate) mod mysql; // a database: a login, a question
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod scripted; // a peer for tests

@@ -564,11 +564,14 @@ fn nova_compute_also_checks_the_container_instances_are_migrated_through() {
 #[test]
 fn ironic_conductor_needs_no_bus_where_calls_come_by_http() {
     let conductor: &[&str] = &["/usr/bin/ironic-conductor"];
-    let conf = "[DEFAULT]\nrpc_transport = json-rpc\n[json_rpc]\nport = 8090\n";
+    let conf = "[DEFAULT]\nrpc_transport = json-rpc\n[json_rpc]\nport = 8090\n\
+        [database]\nconnection = mysql+pymysql://i:i@db/ironic\n";
     let files = [("/etc/ironic/ironic.conf", conf)];
     let (checks, skipped) = planned("ironic-conductor", &[conductor], &files);
     let runs = "that ironic-conductor or ironic runs";
-    assert_eq!(checks, format!("{runs}; that ironic-conductor listens on port 8090"));
+    let lets_in = "that the database on db:3306 ([database] connection in \
+        /etc/ironic/ironic.conf:6) lets the service in";
+    assert_eq!(checks, format!("{runs}; that ironic-conductor listens on port 8090; {lets_in}"));
     let because = "the setting \"rpc_transport\" is like /^(json-rpc|none)$/";
     assert!(skipped.iter().all(|reason| reason == because), "{skipped:?}");
     let (checks, skipped) = planned("ironic-conductor", &[conductor], &[]);

@@ -46,6 +46,7 @@ const CAN_SAY: &[(&str, &[&str])] = &[
     ("command", &["unknown"]),
     ("configuration", &["healthy", "degraded"]),
     ("connected", &["healthy", "degraded", "unknown", "unhealthy self", "unhealthy dependency"]),
+    ("database", &["unknown"]),
     ("dns", &["unknown", "unhealthy self"]),
     ("file", &["healthy", "unknown", "unhealthy self", "unhealthy environment"]),
     ("greeting", &["unknown", "unhealthy self"]),

@@ -6,6 +6,7 @@ use crate::link::Link;
 use crate::protocols::tls::{self, Identity, PemError, Served, Trust, system_trust};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 use vantage::{Blind, FileError, Obstacle, Vantage};
 
 /// How TLS is spoken with a peer.
@@ -43,15 +44,20 @@ impl Encryption {
         host: &str,
         from: &Vantage,
     ) -> Result<Result<(Link, Option<Served>), Trouble>, Blind> {
-        let trust = self.verify.trust(from)?;
-        let identity = self.identity(from)?;
-        let peer = tls::Peer {
-            name: self.server_name.as_deref().unwrap_or(host),
-            trust: &trust,
-            identity: identity.as_deref(),
+        Ok(self.ready(from)?.start(link, host))
+    }
+
+    /// All that it takes, read from the container's files.
+    ///
+    /// # Errors
+    /// Blind where they cannot be read.
+    pub(crate) fn ready(&self, from: &Vantage) -> Result<Ready, Blind> {
+        Ok(Ready {
+            trust: self.verify.trust(from)?,
+            identity: self.identity(from)?,
+            server_name: self.server_name.clone(),
             now: from.now(),
-        };
-        Ok(link.encrypt(peer).map_err(|failed| Trouble::from(failed.error)))
+        })
     }
 
     /// Who we are, if the server is to know.
@@ -65,6 +71,31 @@ impl Encryption {
             let what = format!("read {}", certificate.display());
             Blind::new(what, Obstacle::Other(error.to_string()))
         })
+    }
+}
+
+/// All that it takes to speak TLS with a peer. For protocols that begin it in
+/// the midst, and whose server is not to be bothered where it cannot be begun.
+pub(crate) struct Ready {
+    trust: Trust,
+    identity: Option<Arc<Identity>>,
+    server_name: Option<String>,
+    now: SystemTime,
+}
+
+impl Ready {
+    /// Shakes hands with `host` over a connection that is plain still.
+    ///
+    /// # Errors
+    /// Where that does not come about.
+    pub(crate) fn start(&self, link: Link, host: &str) -> Result<(Link, Option<Served>), Trouble> {
+        let peer = tls::Peer {
+            name: self.server_name.as_deref().unwrap_or(host),
+            trust: &self.trust,
+            identity: self.identity.as_deref(),
+            now: self.now,
+        };
+        link.encrypt(peer).map_err(|failed| Trouble::from(failed.error))
     }
 }
 
