@@ -8,6 +8,7 @@ pub mod connected;
 pub mod database;
 pub mod dns;
 pub mod file;
+pub mod galera;
 pub mod greeting;
 pub mod haproxy;
 pub mod http;
@@ -191,6 +192,7 @@ pub const ALL: &[Entry] = &[
     entry::<database::Database>(),
     entry::<dns::Dns>(),
     entry::<file::File>(),
+    entry::<galera::Galera>(),
     entry::<greeting::Greeting>(),
     entry::<haproxy::Haproxy>(),
     entry::<http::Http>(),

@@ -5,11 +5,13 @@
 pub mod http; // a request and its answer
 pub mod tls; // any of the others, encrypted
 
+pub(crate) mod base64; // bytes as text
 pub(crate) mod dns; // a question to a name server
 pub(crate) mod greeting; // what a server says first
 pub(crate) mod haproxy; // a load balancer: its statistics
 mod lines; // what is said line by line
 pub(crate) mod memcached; // a cache: its version
 pub(crate) mod mysql; // a database: a login, a question
+pub(crate) mod postgres; // the other database
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod scripted; // a peer for tests

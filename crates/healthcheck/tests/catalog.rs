@@ -618,13 +618,17 @@ fn a_database_node_that_is_being_filled_is_not_restarted() {
     ];
     let live = Request { role: Role::Live, ..Request::default() };
     let (checks, _) = planned_for(&live, "mariadb", filled, &[]);
-    assert_eq!(checks, "that mariadbd or mysqld runs");
-    // It is not ready, and that is said to everyone else.
+    let runs = "that mariadbd or mysqld runs";
+    let stands = "that the database on /run/mysqld/mysqld.sock (catalog/mariadb.toml) lets us in \
+        and is in step with its cluster";
+    assert_eq!(checks, format!("{runs}; {stands}"));
     let (checks, _) = planned("mariadb", filled, &[]);
-    assert_eq!(
-        checks,
-        "that mariadbd or mysqld runs; that mariadbd or mysqld listens on port 3307"
-    );
+    assert_eq!(checks, format!("{runs}; {stands}"));
+    // It is not ready, and that is said to who asks for it.
+    let ready = Request { role: Role::Ready, ..Request::default() };
+    let (checks, _) = planned_for(&ready, "mariadb", filled, &[]);
+    let listens = "that mariadbd or mysqld listens on port 3307";
+    assert_eq!(checks, format!("{runs}; {listens}; {stands}"));
     let (checks, _) = planned_for(&live, "mariadb", &filled[..1], &[]);
     assert!(checks.ends_with("port 3307"), "{checks}");
 }

@@ -49,6 +49,7 @@ const CAN_SAY: &[(&str, &[&str])] = &[
     ("database", &["unknown"]),
     ("dns", &["unknown", "unhealthy self"]),
     ("file", &["healthy", "unknown", "unhealthy self", "unhealthy environment"]),
+    ("galera", &["degraded", "unknown"]),
     ("greeting", &["unknown", "unhealthy self"]),
     ("haproxy", &["unknown", "unhealthy self"]),
     ("http", &["unknown", "unhealthy self"]),

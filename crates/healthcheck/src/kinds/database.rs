@@ -4,10 +4,11 @@ mod target;
 
 use super::{Fields, Judgement, Kind};
 use crate::definition::Var;
-use crate::peer::{Hosts, Ready, Replies, Side, Spoken, Trouble};
+use crate::peer::{Encryption, Hosts, Ready, Replies, Side, Spoken, Trouble, What};
 use crate::plan::{Scene, Unplanned};
 use crate::protocols::http::Address;
 use crate::protocols::mysql::{self, Entered, State};
+use crate::protocols::postgres;
 use crate::settings::secret::Secret;
 use crate::text::shown;
 use crate::verdict::Verdict;
@@ -34,6 +35,9 @@ pub struct Answer {
     server: String,
     /// Why it did not let us in, where that says nothing about the service.
     no_login: Option<String>,
+    /// It would, within its TLS.
+    #[serde(skip)]
+    wants_tls: bool,
     /// What it says of itself.
     #[serde(flatten)]
     state: State,
@@ -70,8 +74,22 @@ to = \"{connection}\"            # as SQLAlchemy reads it: mysql+pymysql://…, 
         // Files that cannot be read are found before a server is bothered.
         let encryption =
             target.encryption.as_ref().map(|encryption| encryption.ready(from)).transpose()?;
-        target.peer.speak(Hosts::UntilOneAnswers, from, by, |spoken| match target.speech {
-            Speech::MySql => ask_mysql(target, encryption.as_ref(), spoken),
+        let replies =
+            target.peer.speak(Hosts::UntilOneAnswers, from, by, |spoken| match target.speech {
+                Speech::MySql => ask_mysql(target, encryption.as_ref(), spoken),
+                Speech::Postgres => ask_postgres(target, encryption.as_ref(), spoken),
+            })?;
+        // MySQL 8 wants to hear the password itself when it has forgotten it. The
+        // service tells it by a public key of the server's; we by its TLS, which
+        // nobody vouches for either. Once one of us has, it remembers.
+        let forgotten = |answer: &Answer| answer.wants_tls;
+        let asked = replies.0.iter().filter_map(|reply| reply.outcome.as_ref().ok());
+        if target.encryption.is_some() || !asked.clone().any(forgotten) {
+            return Ok(replies);
+        }
+        let encryption = Encryption::default().ready(from)?;
+        target.peer.speak(Hosts::UntilOneAnswers, from, by, |spoken| {
+            ask_mysql(target, Some(&encryption), spoken)
         })
     }
 
@@ -94,19 +112,72 @@ fn ask_mysql(
         greeted = greeted.encrypted(|link| Ok(encryption.start(link, spoken.host)?.0))?;
     }
     let server = greeted.server();
+    let offers_tls = greeted.offers_tls();
     let login = mysql::Login {
         user: &target.user,
         password: target.password.as_ref().map_or("", Secret::expose),
     };
     match greeted.login(&login)? {
-        Entered::Unable(words) => {
-            Ok(Answer { server, no_login: Some(words), state: State::default() })
-        }
+        Entered::Unable { words, wants_tls } => Ok(Answer {
+            server,
+            no_login: Some(words),
+            wants_tls: wants_tls && offers_tls,
+            state: State::default(),
+        }),
         Entered::In(mut session) => {
             let used = target.database.as_deref().map_or(Ok(()), |name| session.using(name));
             let state = used.and_then(|()| session.state());
             session.quit();
-            Ok(Answer { server, no_login: None, state: state? })
+            Ok(Answer { server, no_login: None, wants_tls: false, state: state? })
+        }
+    }
+}
+
+/// One question for all: whether it is a replica or set to read only, how many
+/// clients it has, and how many it takes.
+const POSTGRES_STATE: &str = "select pg_is_in_recovery() or \
+    current_setting('default_transaction_read_only')::bool, \
+    (select sum(numbackends) from pg_stat_database), current_setting('max_connections')";
+
+fn ask_postgres(
+    target: &Target,
+    encryption: Option<&Ready>,
+    spoken: Spoken<'_>,
+) -> Result<Answer, Trouble> {
+    let mut link = spoken.link;
+    if let Some(encryption) = encryption
+        && !matches!(spoken.address, Address::Unix(_))
+    {
+        if !postgres::wants_tls(&mut link)? {
+            let words = "speaks no TLS, which the service needs";
+            return Err(Trouble::new(What::Encryption, words));
+        }
+        link = encryption.start(link, spoken.host)?.0;
+    }
+    let login = postgres::Login {
+        user: &target.user,
+        password: target.password.as_ref().map_or("", Secret::expose),
+        database: target.database.as_deref(),
+    };
+    match postgres::login(link, &login)? {
+        postgres::Entered::Unable(words) => {
+            let server = "PostgreSQL".to_owned();
+            Ok(Answer { server, no_login: Some(words), wants_tls: false, state: State::default() })
+        }
+        postgres::Entered::In(mut session) => {
+            let rows = session.ask(POSTGRES_STATE);
+            let server =
+                format!("PostgreSQL {}", session.version().split(' ').next().unwrap_or(""));
+            session.quit();
+            let rows = rows?;
+            let value = |at: usize| rows.first()?.get(at)?.as_deref();
+            let state = State {
+                read_only: value(0).map(|value| value == "t"),
+                connections: value(1).and_then(|count| count.parse().ok()),
+                limit: value(2).and_then(|limit| limit.parse().ok()),
+                cluster: None,
+            };
+            Ok(Answer { server, no_login: None, wants_tls: false, state })
         }
     }
 }
@@ -116,7 +187,7 @@ const NEARLY_FULL: u64 = 90;
 
 impl Database {
     fn judge_one(&self, whom: &str, answer: &Answer) -> Judgement {
-        let Answer { server, no_login, state } = answer;
+        let Answer { server, no_login, state, .. } = answer;
         let server = shown(server, 40);
         let origin = self.target.peer.origin().map_or_else(String::new, |o| format!(" ({o})"));
         if let Some(words) = no_login {

@@ -3,7 +3,6 @@
 //! no connection, follows nothing and consults no environment; [`fetch()`] does
 //! the rest of what a check needs.
 
-mod base64;
 mod body;
 mod chunked;
 mod error;

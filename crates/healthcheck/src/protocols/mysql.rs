@@ -10,9 +10,7 @@ mod packets;
 mod passwords;
 mod state;
 
-#[cfg(test)]
-pub(crate) use state::Cluster;
-pub(crate) use state::State;
+pub(crate) use state::{Cluster, State};
 
 use crate::peer::{Trouble, What};
 use packets::{Fields, Packets};
@@ -69,8 +67,13 @@ pub(crate) struct Greeted<S: Read + Write> {
 pub(crate) enum Entered<S: Read + Write> {
     /// We are in.
     In(Session<S>),
-    /// It wants a proof of who we are that we cannot give: in words, which.
-    Unable(String),
+    /// It wants a proof of who we are that we cannot give.
+    Unable {
+        /// Which, in words.
+        words: String,
+        /// We could within TLS.
+        wants_tls: bool,
+    },
 }
 
 /// A server that has let us in.
@@ -217,15 +220,17 @@ impl<S: Read + Write> Greeted<S> {
                 Some((1, more)) => plugin.more(more, login.password, self.private),
                 _ => return Err(garbled("the login's outcome", &said)),
             };
-            match reply {
-                Reply::Say(proof) => self.packets.write(&proof)?,
+            match &reply {
+                Reply::Say(proof) => self.packets.write(proof)?,
                 Reply::Nothing => {}
-                Reply::Unable(words) => {
+                Reply::Unable(_) | Reply::Private(_) => {
                     // An empty proof ends the login in the server's own way; a
                     // client that only goes is counted towards refusing its host.
                     self.packets.write(&[])?;
                     let _ = self.packets.read();
-                    return Ok(Entered::Unable(words));
+                    let wants_tls = matches!(reply, Reply::Private(_));
+                    let (Reply::Unable(words) | Reply::Private(words)) = reply else { continue };
+                    return Ok(Entered::Unable { words, wants_tls });
                 }
             }
         }

@@ -24,6 +24,8 @@ pub(super) struct Target {
 pub(super) enum Speech {
     /// MySQL's, and MariaDB's.
     MySql,
+    /// PostgreSQL's.
+    Postgres,
 }
 
 impl Target {
@@ -48,6 +50,7 @@ impl Target {
         let base = url.scheme.split('+').next().unwrap_or_default();
         match base {
             "mysql" | "mariadb" => Self::mysql(&url, origin, scene),
+            "postgresql" | "postgres" => Ok(Self::postgres(&url, origin)),
             "sqlite" => Err(Unplanned::Moot(format!("{origin} is a file, which takes no login"))),
             _ => Err(Unplanned::Moot(format!("{origin} is a database of another kind: {base}"))),
         }
@@ -83,6 +86,50 @@ impl Target {
     }
 }
 
+impl Target {
+    fn postgres(url: &ServiceUrl, origin: String) -> Self {
+        let host = url.hosts.first().cloned().unwrap_or_default();
+        // libpq takes a folder for the one of its unix sockets, and options for hosts.
+        let named = url.query("host").filter(|name| !name.is_empty());
+        let port = url.query("port").and_then(|port| port.parse().ok()).and_then(Port::new);
+        let port = host.port.or(port).unwrap_or(POSTGRES);
+        let names = match host.name.is_empty() {
+            false => host.name.clone(),
+            true => named.unwrap_or_else(|| "localhost".to_owned()),
+        };
+        let endpoints = names.split(',').map(|name| match name.rsplit_once(':') {
+            _ if name.starts_with('/') => {
+                Endpoint::Unix(PathBuf::from(format!("{name}/.s.PGSQL.{}", port.get())))
+            }
+            Some((name, own)) if !name.contains(':') => Endpoint::Tcp {
+                host: name.to_owned(),
+                port: own.parse().ok().and_then(Port::new).unwrap_or(port),
+            },
+            _ => Endpoint::Tcp { host: name.to_owned(), port },
+        });
+        let mode = url.query("sslmode").unwrap_or_else(|| "prefer".to_owned());
+        let file = |name: &str| url.query(name).filter(|path| !path.is_empty()).map(PathBuf::from);
+        // `verify-ca` leaves the host's name out, which we cannot.
+        let verify = match file("sslrootcert") {
+            Some(path) if mode == "verify-full" => Verify::Authority(path),
+            _ => Verify::Nothing,
+        };
+        let identity = file("sslcert").zip(file("sslkey"));
+        let encryption = Encryption { verify, identity, server_name: None };
+        let needed = matches!(mode.as_str(), "require" | "verify-ca" | "verify-full");
+        Self {
+            speech: Speech::Postgres,
+            peer: Peer::dependency(endpoints.collect(), origin),
+            user: host.username.unwrap_or_default(),
+            password: host.password,
+            database: url.path.clone().filter(|name| !name.is_empty()),
+            // Where it need not be it is left out, as it costs both sides more than the rest.
+            encryption: needed.then_some(encryption),
+        }
+    }
+}
+
+const POSTGRES: Port = Port::new(5432).expect("not 0");
 const MYSQL: Port = Port::new(3306).expect("not 0");
 
 /// TLS as SQLAlchemy and PyMySQL read it from the URL: with an authority the

@@ -22,8 +22,12 @@ fn database() -> Database {
 }
 
 fn judged(outcome: Result<State, Trouble>) -> (Verdict, Option<String>) {
-    let outcome =
-        outcome.map(|state| Answer { server: "MariaDB 10.11.19".into(), no_login: None, state });
+    let outcome = outcome.map(|state| Answer {
+        server: "MariaDB 10.11.19".into(),
+        no_login: None,
+        wants_tls: false,
+        state,
+    });
     let seen = Replies(vec![Reply { whom: "10.0.0.5:3306".into(), outcome }]);
     let judgement = database().judge(&seen);
     (judgement.verdict, judgement.proof)
@@ -97,6 +101,7 @@ fn a_login_that_we_cannot_give_leaves_the_weaker_proof() {
     let outcome = Ok(Answer {
         server: "MariaDB 10.11.19".into(),
         no_login: Some("wants a login by client_ed25519".into()),
+        wants_tls: false,
         state: State::default(),
     });
     let seen = Replies(vec![Reply { whom: "10.0.0.5:3306".into(), outcome }]);

@@ -1,6 +1,6 @@
 //! A request, which is well formed or not made at all.
 
-use super::base64;
+use crate::protocols::base64;
 use crate::settings::secret::Secret;
 use std::borrow::Cow;
 use std::fmt;

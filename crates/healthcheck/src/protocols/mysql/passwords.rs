@@ -29,6 +29,8 @@ pub(super) enum Reply {
     Nothing,
     /// What we cannot say, and why.
     Unable(String),
+    /// What we say only where nobody else hears it.
+    Private(String),
 }
 
 const NAMES: [(&str, Plugin); 6] = [
@@ -76,7 +78,7 @@ impl Plugin {
 fn in_clear(password: &str, name: &str, private: bool) -> Reply {
     match private {
         true => Reply::Say([password.as_bytes(), &[0]].concat()),
-        false => Reply::Unable(format!("wants TLS or a public key for a login by {name}")),
+        false => Reply::Private(format!("wants TLS or a public key for a login by {name}")),
     }
 }
 

@@ -63,7 +63,7 @@ fn talk(
     let greeted = greet(server, false).map_err(Err)?;
     let make = greeted.server();
     match greeted.login(&login).map_err(Err)? {
-        Entered::Unable(words) => Err(Ok(words)),
+        Entered::Unable { words, .. } => Err(Ok(words)),
         Entered::In(mut session) => {
             session.using("nova").map_err(Err)?;
             let state = session.state().map_err(Err)?;
