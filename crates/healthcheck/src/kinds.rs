@@ -15,6 +15,7 @@ pub mod http;
 pub mod listening;
 pub mod memcached;
 pub mod process;
+pub mod rabbitmq;
 pub mod socket;
 
 use crate::definition::decode::Decoder;
@@ -199,6 +200,7 @@ pub const ALL: &[Entry] = &[
     entry::<listening::Listening>(),
     entry::<memcached::Memcached>(),
     entry::<process::Process>(),
+    entry::<rabbitmq::Rabbitmq>(),
     entry::<socket::Socket>(),
 ];
 

@@ -9,6 +9,7 @@ pub(crate) mod base64; // bytes as text
 pub(crate) mod dns; // a question to a name server
 pub(crate) mod greeting; // what a server says first
 pub(crate) mod haproxy; // a load balancer: its statistics
+pub(crate) mod erlang; // a call of a function in another node
 mod lines; // what is said line by line
 pub(crate) mod memcached; // a cache: its version
 pub(crate) mod mysql; // a database: a login, a question

@@ -56,6 +56,7 @@ const CAN_SAY: &[(&str, &[&str])] = &[
     ("listening", &["healthy", "unknown", "unhealthy self"]),
     ("memcached", &["unknown", "unhealthy self"]),
     ("process", &["healthy", "unknown", "unhealthy self"]),
+    ("rabbitmq", &["unknown", "unhealthy self"]),
     ("socket", &["healthy", "unknown", "unhealthy self"]),
 ];
 
