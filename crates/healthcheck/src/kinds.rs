@@ -16,6 +16,7 @@ pub mod listening;
 pub mod memcached;
 pub mod process;
 pub mod rabbitmq;
+pub mod redis;
 pub mod socket;
 
 use crate::definition::decode::Decoder;
@@ -201,6 +202,7 @@ pub const ALL: &[Entry] = &[
     entry::<memcached::Memcached>(),
     entry::<process::Process>(),
     entry::<rabbitmq::Rabbitmq>(),
+    entry::<redis::Redis>(),
     entry::<socket::Socket>(),
 ];
 

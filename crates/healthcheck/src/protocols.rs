@@ -14,5 +14,6 @@ mod lines; // what is said line by line
 pub(crate) mod memcached; // a cache: its version
 pub(crate) mod mysql; // a database: a login, a question
 pub(crate) mod postgres; // the other database
+pub(crate) mod resp; // redis: a command and its answer
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod scripted; // a peer for tests

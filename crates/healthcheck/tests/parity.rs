@@ -57,6 +57,7 @@ const CAN_SAY: &[(&str, &[&str])] = &[
     ("memcached", &["unknown", "unhealthy self"]),
     ("process", &["healthy", "unknown", "unhealthy self"]),
     ("rabbitmq", &["unknown", "unhealthy self"]),
+    ("redis", &["unknown", "unhealthy self"]),
     ("socket", &["healthy", "unknown", "unhealthy self"]),
 ];
 
