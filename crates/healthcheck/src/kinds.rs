@@ -14,10 +14,12 @@ pub mod haproxy;
 pub mod http;
 pub mod listening;
 pub mod memcached;
+pub mod ovsdb;
 pub mod process;
 pub mod rabbitmq;
 pub mod redis;
 pub mod socket;
+pub mod unixctl;
 
 use crate::definition::decode::Decoder;
 use crate::evaluate::Finding;
@@ -200,10 +202,12 @@ pub const ALL: &[Entry] = &[
     entry::<http::Http>(),
     entry::<listening::Listening>(),
     entry::<memcached::Memcached>(),
+    entry::<ovsdb::Ovsdb>(),
     entry::<process::Process>(),
     entry::<rabbitmq::Rabbitmq>(),
     entry::<redis::Redis>(),
     entry::<socket::Socket>(),
+    entry::<unixctl::Unixctl>(),
 ];
 
 /// The entry of a kind by its name.

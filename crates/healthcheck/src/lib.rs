@@ -17,6 +17,7 @@ pub mod fuzzing;
 mod link; // a connection, plain or within TLS
 mod listeners; // where a service listens
 mod peer; // whom a kind speaks to, and what it means where that fails
+mod ovs; // where the daemons of Open vSwitch and OVN are spoken to
 mod conditions; // what a JSON document must say
 mod owner; // whose a socket is
 pub mod plan; // definition and vantage → what will be looked at

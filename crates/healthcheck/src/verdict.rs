@@ -30,13 +30,15 @@ pub enum Verdict {
 }
 
 /// Whose fault it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Blame {
     /// What the service needs: a restart of the service would not help.
     Dependency,
     /// The host, its disk, its network, its clock.
     Environment,
     /// The service: a restart might help.
+    #[serde(rename = "self")]
     Itself,
 }
 

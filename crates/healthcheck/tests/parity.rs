@@ -55,10 +55,12 @@ const CAN_SAY: &[(&str, &[&str])] = &[
     ("http", &["unknown", "unhealthy self"]),
     ("listening", &["healthy", "unknown", "unhealthy self"]),
     ("memcached", &["unknown", "unhealthy self"]),
+    ("ovsdb", &["degraded", "unknown", "unhealthy self"]),
     ("process", &["healthy", "unknown", "unhealthy self"]),
     ("rabbitmq", &["unknown", "unhealthy self"]),
     ("redis", &["unknown", "unhealthy self"]),
     ("socket", &["healthy", "unknown", "unhealthy self"]),
+    ("unixctl", &["healthy", "degraded", "unknown", "unhealthy self"]),
 ];
 
 #[test]

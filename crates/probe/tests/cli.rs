@@ -29,6 +29,17 @@ fn the_list_has_every_service_once_and_in_order() {
 }
 
 #[test]
+fn a_port_is_taken_by_a_service_that_is_asked_without_one() {
+    // So TripleO calls it, from when it was judged by its connection.
+    let answer = run(&["ovn-controller", "6642"]);
+    let first = answer.first();
+    assert!(
+        first.starts_with("unhealthy: ovn-controller: ") || first.starts_with("unknown: "),
+        "{first}"
+    );
+}
+
+#[test]
 fn what_cannot_be_understood_is_said_on_the_first_line_with_status_1() {
     let cases: &[(&[&str], &str, &str)] = &[
         (&["--roel", "live"], "error: unknown option \"--roel\"", "--role"),

@@ -131,6 +131,12 @@ impl Vantage {
         Ok(Some(ProcessStatus { name, state, parent, age, started, owner }))
     }
 
+    /// The number a process knows itself by, in its own pid namespace: what stands
+    /// in its pidfile. The one it has in this `/proc` where that is not said.
+    pub fn pid_in_its_namespace(&self, pid: Pid) -> u32 {
+        self.namespace_pids(pid).last().copied().unwrap_or(pid.get())
+    }
+
     /// The environment a process was started with, as `NAME=value` strings;
     /// empty once it has gone.
     ///

@@ -132,10 +132,17 @@ impl Vantage {
 
     /// In how many pid namespaces a process has a number; 0 where it is not said.
     fn namespace_depth(&self, pid: Pid) -> usize {
+        self.namespace_pids(pid).len()
+    }
+
+    /// A process's numbers, from this `/proc`'s pid namespace to its own; none
+    /// where it is not said (`man 5 proc`, NSpid in status).
+    pub(crate) fn namespace_pids(&self, pid: Pid) -> Vec<u32> {
         let status = self.read_proc(&format!("{pid}/status"), 16 << 10).unwrap_or_default();
         let status = String::from_utf8_lossy(&status);
         let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
-        numbers.map_or(0, |numbers| numbers.split_whitespace().count())
+        let numbers = numbers.unwrap_or_default().split_whitespace();
+        numbers.map_while(|number| number.parse().ok()).collect()
     }
 
     fn link(&self, path: &str) -> Option<PathBuf> {

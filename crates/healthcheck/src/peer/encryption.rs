@@ -30,6 +30,8 @@ pub(crate) enum Verify {
     System,
     /// Those of a PEM file in the container.
     Authority(PathBuf),
+    /// The same, whatever name it is for: as Open vSwitch verifies.
+    AuthorityOfAnyName(PathBuf),
 }
 
 impl Encryption {
@@ -110,9 +112,16 @@ impl Verify {
         match self {
             Self::Nothing => Ok(Trust::Anybody),
             Self::System => system_trust(from).map_err(blind),
-            Self::Authority(path) => Trust::from_pem(&read(path, from)?).map_err(|error| {
-                Blind::new(format!("read {}", path.display()), Obstacle::Other(error.to_string()))
-            }),
+            Self::Authority(path) | Self::AuthorityOfAnyName(path) => {
+                let trust = Trust::from_pem(&read(path, from)?).map_err(|error| {
+                    let what = format!("read {}", path.display());
+                    Blind::new(what, Obstacle::Other(error.to_string()))
+                })?;
+                Ok(match self {
+                    Self::AuthorityOfAnyName(_) => trust.of_any_name(),
+                    _ => trust,
+                })
+            }
         }
     }
 }

@@ -59,6 +59,8 @@ impl Tree {
             let pid = process.pid + ON_THE_HOST;
             pids.push((pid, process.pid));
             let here = write_process(&proc, pid, process, process.state);
+            let numbers = format!("Name:\tservice\nNSpid:\t{pid}\t{}\n", process.pid);
+            std::fs::write(here.join("status"), numbers).unwrap();
             symlink("../../container-net", here.join("net")).unwrap();
             symlink("../../container-root", here.join("root")).unwrap();
             std::fs::write(here.join("cgroup"), "0::/system.slice/docker-0ab1.scope\n").unwrap();

@@ -27,6 +27,8 @@ pub enum Trust {
         roots: Arc<RootCertStore>,
         /// The same, as certificates.
         certificates: Arc<[CertificateDer<'static>]>,
+        /// Whether it does not matter which name a server's certificate is for.
+        any_name: bool,
     },
 }
 
@@ -39,7 +41,22 @@ impl Trust {
         let certificates = certificates(pem)?;
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(certificates.iter().cloned());
-        Ok(Self::These { roots: Arc::new(roots), certificates: certificates.into() })
+        Ok(Self::These {
+            roots: Arc::new(roots),
+            certificates: certificates.into(),
+            any_name: false,
+        })
+    }
+
+    /// The same, whatever name a server's certificate is for.
+    #[must_use]
+    pub fn of_any_name(self) -> Self {
+        match self {
+            Self::Anybody => Self::Anybody,
+            Self::These { roots, certificates, .. } => {
+                Self::These { roots, certificates, any_name: true }
+            }
+        }
     }
 
     /// Whether a server's certificate is verified at all.
