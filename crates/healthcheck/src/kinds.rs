@@ -9,9 +9,11 @@ pub mod database;
 pub mod dns;
 pub mod file;
 pub mod galera;
+pub mod frr;
 pub mod greeting;
 pub mod haproxy;
 pub mod http;
+pub mod libvirt;
 pub mod listening;
 pub mod memcached;
 pub mod ovsdb;
@@ -197,9 +199,11 @@ pub const ALL: &[Entry] = &[
     entry::<dns::Dns>(),
     entry::<file::File>(),
     entry::<galera::Galera>(),
+    entry::<frr::Frr>(),
     entry::<greeting::Greeting>(),
     entry::<haproxy::Haproxy>(),
     entry::<http::Http>(),
+    entry::<libvirt::Libvirt>(),
     entry::<listening::Listening>(),
     entry::<memcached::Memcached>(),
     entry::<ovsdb::Ovsdb>(),

@@ -3,10 +3,12 @@
 
 mod encryption;
 mod replies;
+mod socket;
 mod trouble;
 
 pub(crate) use encryption::{Encryption, Ready, Verify};
 pub(crate) use replies::{Replies, Reply};
+pub(crate) use socket::{Met, Socket};
 pub(crate) use trouble::{Trouble, What};
 
 use crate::definition::{OneOrMany, Var};

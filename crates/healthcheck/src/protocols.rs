@@ -16,8 +16,10 @@ pub(crate) mod mysql; // a database: a login, a question
 pub(crate) mod postgres; // the other database
 pub(crate) mod resp; // redis: a command and its answer
 pub(crate) mod jsonrpc; // as Open vSwitch's daemons speak it
+pub(crate) mod libvirt; // its daemons: a version, or a sign of life
 mod lines; // what is said line by line
 pub(crate) mod memcached; // a cache: its version
 pub(crate) mod ovsdb; // a database server: its databases
+pub(crate) mod vty; // FRRouting's daemons
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod scripted; // a peer for tests

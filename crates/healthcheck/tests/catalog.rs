@@ -558,7 +558,41 @@ fn nova_compute_also_checks_the_container_instances_are_migrated_through() {
     }
     let (checks, skipped) = planned("nova-compute", &[sshd], &[]);
     assert_eq!(checks, "that port 2022 answers with a line like /^SSH-2\\.0-/");
-    assert!(skipped.iter().all(|because| because == no_nova), "{skipped:?}");
+    let no_driver = "cannot find the setting \"compute_driver\"";
+    let known = |because: &String| because == no_nova || because.starts_with(no_driver);
+    assert!(skipped.iter().all(known), "{skipped:?}");
+}
+
+#[test]
+fn nova_compute_is_asked_for_its_libvirt_where_that_is_on_this_host() {
+    let lines: &[&[&str]] = &[&["/usr/bin/python3", "/usr/bin/nova-compute"]];
+    let folder = ("/run/libvirt/x", "");
+    let asks = "that libvirt opens qemu:///system on /run/libvirt/virtqemud-sock-ro";
+    for (conf, there, expected) in [
+        ("compute_driver = libvirt.LibvirtDriver", true, true),
+        (
+            "compute_driver = libvirt.LibvirtDriver\n[libvirt]\nconnection_uri = qemu:///system",
+            true,
+            true,
+        ),
+        // Not mounted here.
+        ("compute_driver = libvirt.LibvirtDriver", false, false),
+        (
+            "compute_driver = libvirt.LibvirtDriver\n[libvirt]\nconnection_uri = qemu+tls://h/system",
+            true,
+            false,
+        ),
+        ("compute_driver = libvirt.LibvirtDriver\n[libvirt]\nvirt_type = lxc", true, false),
+        ("compute_driver = fake.FakeDriver", true, false),
+        ("compute_driver = ironic.IronicDriver", true, false),
+        ("", true, false),
+    ] {
+        let conf = format!("[DEFAULT]\n{conf}\n");
+        let mut files = vec![("/etc/nova/nova.conf", conf.as_str())];
+        files.extend(there.then_some(folder));
+        let (checks, skipped) = planned("nova-compute", lines, &files);
+        assert_eq!(checks.contains(asks), expected, "{conf}: {checks} {skipped:?}");
+    }
 }
 
 #[test]

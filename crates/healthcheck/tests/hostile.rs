@@ -15,7 +15,11 @@ use std::time::Duration;
 use vantage::Vantage;
 
 /// The checks that need nothing but a unix socket, which stands for `SOCKET`.
-const CHECKS: [&str; 1] = ["kind = \"ovsdb\"\nto = \"unix:SOCKET\""];
+const CHECKS: [&str; 3] = [
+    "kind = \"ovsdb\"\nto = \"unix:SOCKET\"",
+    "kind = \"libvirt\"\nto = \"SOCKET\"",
+    "kind = \"libvirt\"\nto = \"SOCKET\"\nping = true",
+];
 
 /// What is said to whoever connects, before the connection is left as it is, or closed.
 const SAYINGS: [(&[u8], Then); 9] = [
