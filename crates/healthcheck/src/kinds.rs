@@ -1,6 +1,7 @@
 //! The ways of asking, and the one list of them. A kind is a file beneath
 //! `kinds/` and a line in [`ALL`].
 
+pub mod amqp;
 pub mod certificate;
 pub mod command;
 pub mod configuration;
@@ -8,8 +9,8 @@ pub mod connected;
 pub mod database;
 pub mod dns;
 pub mod file;
-pub mod galera;
 pub mod frr;
+pub mod galera;
 pub mod greeting;
 pub mod haproxy;
 pub mod http;
@@ -20,6 +21,7 @@ pub mod ovsdb;
 pub mod process;
 pub mod rabbitmq;
 pub mod redis;
+pub mod rpc;
 pub mod socket;
 pub mod unixctl;
 
@@ -191,6 +193,7 @@ type ReadFields = fn(&mut Decoder<'_>, Spanned<DeTable<'_>>) -> Option<Arc<dyn W
 
 /// Every kind there is, by name.
 pub const ALL: &[Entry] = &[
+    entry::<amqp::Amqp>(),
     entry::<certificate::Certificate>(),
     entry::<command::Command>(),
     entry::<configuration::Configuration>(),
@@ -198,8 +201,8 @@ pub const ALL: &[Entry] = &[
     entry::<database::Database>(),
     entry::<dns::Dns>(),
     entry::<file::File>(),
-    entry::<galera::Galera>(),
     entry::<frr::Frr>(),
+    entry::<galera::Galera>(),
     entry::<greeting::Greeting>(),
     entry::<haproxy::Haproxy>(),
     entry::<http::Http>(),
@@ -210,6 +213,7 @@ pub const ALL: &[Entry] = &[
     entry::<process::Process>(),
     entry::<rabbitmq::Rabbitmq>(),
     entry::<redis::Redis>(),
+    entry::<rpc::Rpc>(),
     entry::<socket::Socket>(),
     entry::<unixctl::Unixctl>(),
 ];

@@ -38,9 +38,21 @@ impl Link {
 
     /// The deadline of every read and write.
     pub(crate) fn deadline(&self) -> Deadline {
+        self.stream().deadline()
+    }
+
+    /// Tells the other side that no more will be written.
+    ///
+    /// # Errors
+    /// Where the connection has ended already.
+    pub(crate) fn finish_writing(&self) -> io::Result<()> {
+        self.stream().finish_writing()
+    }
+
+    fn stream(&self) -> &Stream {
         match self {
-            Self::Plain(stream) => stream.deadline(),
-            Self::Tls(stream) => stream.beneath().deadline(),
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream.beneath(),
         }
     }
 
@@ -61,6 +73,28 @@ impl Link {
             if heard > LAST_WORDS {
                 break;
             }
+        }
+    }
+}
+
+/// A stream that has a deadline, which may be moved.
+pub(crate) trait Timed {
+    /// The deadline of every read and write.
+    fn deadline(&self) -> Deadline;
+
+    /// Moves it.
+    fn set_deadline(&mut self, by: Deadline);
+}
+
+impl Timed for Link {
+    fn deadline(&self) -> Deadline {
+        Self::deadline(self)
+    }
+
+    fn set_deadline(&mut self, by: Deadline) {
+        match self {
+            Self::Plain(stream) => stream.set_deadline(by),
+            Self::Tls(stream) => stream.beneath_mut().set_deadline(by),
         }
     }
 }

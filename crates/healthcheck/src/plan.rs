@@ -218,6 +218,11 @@ impl<'a> Scene<'a> {
         self.from
     }
 
+    /// The service that is asked about.
+    pub fn service(&self) -> &'a str {
+        &self.definition.service
+    }
+
     /// The ports that were asked for in place of the definition's, if any.
     pub fn ports_asked_for(&self) -> &'a [Port] {
         &self.request.ports

@@ -42,6 +42,7 @@ fn mistake(scenario: &Scenario, answer: &Answer) -> Option<String> {
 /// What each kind can say: verdict and blame. Of what takes a dial or a
 /// command nothing is known at a fixture.
 const CAN_SAY: &[(&str, &[&str])] = &[
+    ("amqp", &["unknown", "unhealthy self"]),
     ("certificate", &["healthy", "degraded", "unknown", "unhealthy self", "unhealthy environment"]),
     ("command", &["unknown"]),
     ("configuration", &["healthy", "degraded"]),
@@ -49,8 +50,8 @@ const CAN_SAY: &[(&str, &[&str])] = &[
     ("database", &["unknown"]),
     ("dns", &["unknown", "unhealthy self"]),
     ("file", &["healthy", "unknown", "unhealthy self", "unhealthy environment"]),
-    ("galera", &["degraded", "unknown"]),
     ("frr", &["unknown", "unhealthy self"]),
+    ("galera", &["degraded", "unknown"]),
     ("greeting", &["unknown", "unhealthy self"]),
     ("haproxy", &["unknown", "unhealthy self"]),
     ("http", &["unknown", "unhealthy self"]),
@@ -61,6 +62,7 @@ const CAN_SAY: &[(&str, &[&str])] = &[
     ("process", &["healthy", "unknown", "unhealthy self"]),
     ("rabbitmq", &["unknown", "unhealthy self"]),
     ("redis", &["unknown", "unhealthy self"]),
+    ("rpc", &["unknown"]),
     ("socket", &["healthy", "unknown", "unhealthy self"]),
     ("unixctl", &["healthy", "degraded", "unknown", "unhealthy self"]),
 ];

@@ -14,6 +14,7 @@ mod files;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod host_name;
 mod lines;
 mod netns;
 mod processes;

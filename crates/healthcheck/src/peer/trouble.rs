@@ -72,6 +72,11 @@ impl Trouble {
         Self::new(What::Denied, words)
     }
 
+    /// Whether nothing was heard in time.
+    pub(crate) fn is_silence(&self) -> bool {
+        self.what == What::Silent
+    }
+
     pub(crate) fn from_dial(error: &DialError) -> Self {
         let what = match error {
             DialError::Refused(_) => What::Refused,

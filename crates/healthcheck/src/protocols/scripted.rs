@@ -1,6 +1,9 @@
 //! A peer for tests that says what it was told to say, whatever it hears.
 
+use crate::link::Timed;
 use std::io::{self, Cursor, Read, Write};
+use std::time::Duration;
+use vantage::Deadline;
 
 /// A stream that has been written down.
 pub(crate) struct Scripted {
@@ -17,6 +20,24 @@ impl Scripted {
     /// All that was said to it.
     pub(crate) fn heard(&self) -> &[u8] {
         &self.heard
+    }
+}
+
+impl Timed for Scripted {
+    fn deadline(&self) -> Deadline {
+        Deadline::after(Duration::from_secs(5))
+    }
+
+    fn set_deadline(&mut self, _: Deadline) {}
+}
+
+impl<S: Timed> Timed for &mut S {
+    fn deadline(&self) -> Deadline {
+        (**self).deadline()
+    }
+
+    fn set_deadline(&mut self, by: Deadline) {
+        (**self).set_deadline(by);
     }
 }
 

@@ -110,6 +110,11 @@ impl<S: Read + Write> TlsStream<S> {
         self.inner.sock.beneath()
     }
 
+    /// The same, to change its deadline.
+    pub(crate) fn beneath_mut(&mut self) -> &mut S {
+        self.inner.sock.beneath_mut()
+    }
+
     /// Says that it is over, and gives back the stream beneath.
     pub fn close(self) -> S {
         let (mut connection, mut opening) = self.inner.into_parts();

@@ -34,6 +34,11 @@ impl Stream {
         Self { by, ..self }
     }
 
+    /// Moves the deadline.
+    pub fn set_deadline(&mut self, by: Deadline) {
+        self.by = by;
+    }
+
     /// Tells the other side that no more will be written.
     ///
     /// # Errors

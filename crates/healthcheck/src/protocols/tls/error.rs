@@ -89,6 +89,10 @@ impl<S> Opening<S> {
         &self.stream
     }
 
+    pub(super) fn beneath_mut(&mut self) -> &mut S {
+        &mut self.stream
+    }
+
     pub(super) fn into_stream(self) -> S {
         self.stream
     }

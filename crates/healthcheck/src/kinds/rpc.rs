@@ -1,0 +1,207 @@
+//! The service answers a call through the bus: a ping to its own queue, and to
+//! no other member's. A frozen service holds its connections and its place at
+//! its queue, and answers nothing.
+
+use super::amqp::{Account, accounts, encryption, heartbeat, name};
+use super::{Fields, Judgement, Kind};
+use crate::definition::{OneOrMany, Var};
+use crate::owner::Holders;
+use crate::peer::{self, Hosts, Peer, Replies, Reply};
+use crate::plan::{Scene, Unplanned};
+use crate::program::Program;
+use crate::protocols::amqp::{Pinged, Server, ping};
+use crate::protocols::http::Address;
+use crate::text::shown;
+use crate::verdict::Verdict;
+use serde::{Deserialize, Serialize};
+use vantage::{Blind, Deadline, Port, Protocol, SocketState, Vantage, Wanted};
+
+/// The service answers a call through the bus.
+pub struct Rpc {
+    peer: Peer,
+    accounts: Vec<Account>,
+    name: String,
+    program: Program,
+    exchange: String,
+    queue: String,
+}
+
+/// The fields of an `rpc` check.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Written {
+    to: OneOrMany<Var<String>>,
+    enabled: Option<Var<bool>>,
+    exchange: Var<String>,
+    topic: Var<String>,
+    process: Option<Program>,
+    host: Option<Var<String>>,
+    tls: Option<Var<bool>>,
+    ca: Option<Var<String>>,
+    certificate: Option<Var<String>>,
+    key: Option<Var<String>>,
+    verify_name: Option<Var<bool>>,
+}
+
+/// What was seen.
+#[derive(Debug, Serialize)]
+pub struct Seen {
+    replies: Replies<Pinged>,
+    /// Whether the service is connected to a broker; looked at only where nobody takes calls.
+    connected: bool,
+}
+
+/// Where RabbitMQ listens if nothing says so.
+const PORT: Port = Port::new(5672).expect("not 0");
+
+impl Kind for Rpc {
+    const NAME: &'static str = "rpc";
+    const ABOUT: &'static str = "the service answers oslo.messaging's RPC ping through RabbitMQ, in its own queue; it does where `rpc_ping_enabled` is set";
+    const EXAMPLE: &'static str = "\
+[[check]]
+kind = \"rpc\"
+to = \"rabbit://user:password@rabbit1:5672/\"   # mostly \"{transport_url}\"
+exchange = \"nova\"
+topic = \"conductor\"
+host = \"compute-1\"             # mostly \"{host}\"; the host's name if not given
+";
+    const FIELDS: Fields = &[
+        ("to", "the broker's URL, mostly `\"{transport_url}\"`"),
+        (
+            "enabled",
+            "whether the service answers pings, its `rpc_ping_enabled`; where that is not to be read, it is not pinged",
+        ),
+        ("process", "the program; the definition's if not given"),
+        ("exchange", "the project's `control_exchange`"),
+        ("topic", "what the service takes calls under"),
+        (
+            "host",
+            "the service's name among those of its topic; if not given or not set, the host's name as the service sees it",
+        ),
+        ("tls", "whether to speak TLS; `false` if not given"),
+        ("ca", "a PEM file of authorities in the container; without it nobody verifies the broker"),
+        ("certificate", "a PEM file with our own certificate, for a broker that wants it"),
+        ("key", "and its key, if that is another file"),
+        (
+            "verify-name",
+            "whether the broker's certificate must name its host; `false` if not given",
+        ),
+    ];
+    type Written = Written;
+    type Seen = Seen;
+
+    fn plan(written: &Written, scene: &Scene<'_>) -> Result<Self, Unplanned> {
+        if let Some(enabled) = &written.enabled {
+            let origin = scene.origins(enabled);
+            match scene.value(enabled) {
+                Ok(true) => {}
+                Ok(false) => {
+                    return Err(Unplanned::Moot(format!("it answers no pings ({origin})")));
+                }
+                // It would call a ping that it does not know an error, in its log.
+                Err(Unplanned::Unfound(unfound)) => {
+                    return Err(Unplanned::Moot(unfound.to_string()));
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        let program = scene.required_program(written.process.as_ref())?;
+        let whom = peer::Written {
+            to: &written.to,
+            port: &OneOrMany::default(),
+            unix: None,
+            process: None,
+        };
+        let accounts = accounts(written.to.as_slice(), scene)?;
+        let mut peer = Peer::plan(&whom, PORT, scene)?;
+        let files = [&written.ca, &written.certificate, &written.key];
+        let verify_name = written.verify_name.as_ref();
+        if let Some(encryption) = encryption(written.tls.as_ref(), files, verify_name, scene)? {
+            peer = peer.encrypted(encryption);
+        }
+        let host = match written.host.as_ref().map(|host| scene.value(host)) {
+            Some(Ok(host)) if !host.is_empty() => host,
+            // oslo.config's default: what the kernel says.
+            None | Some(Ok(_)) => scene.vantage().host_name()?,
+            Some(Err(Unplanned::Unfound(unfound))) if !unfound.unreadable => {
+                scene.vantage().host_name()?
+            }
+            Some(Err(other)) => return Err(other),
+        };
+        let exchange = scene.value(&written.exchange)?;
+        let queue = format!("{}.{host}", scene.value(&written.topic)?);
+        Ok(Self { peer, accounts, name: name(scene), program, exchange, queue })
+    }
+
+    fn describe(&self) -> String {
+        format!("that {} answers a ping in the queue {}", self.program, shown(&self.queue, 80))
+    }
+
+    fn observe(&self, from: &Vantage, by: Deadline) -> Result<Seen, Blind> {
+        let mut ports = Vec::new();
+        let server = Server { exchange: &self.exchange, queue: &self.queue };
+        let replies = self.peer.speak(Hosts::UntilOneAnswers, from, by, |spoken| {
+            let Some(account) = Account::at(&self.accounts, spoken.host) else {
+                return Err(peer::Trouble::denied("nobody to log in as"));
+            };
+            let heartbeat = heartbeat(&spoken.link);
+            let address = spoken.address;
+            let pinged = ping(spoken.link, &account.login(&self.name, heartbeat), &server)?;
+            if let Address::Tcp(address) = address {
+                ports.extend(Port::new(address.port()));
+            }
+            Ok(pinged)
+        })?;
+        let nobody = |reply: &Reply<Pinged>| matches!(reply.outcome, Ok(Pinged::Nobody(_)));
+        let connected = match replies.0.iter().any(nobody) {
+            true => self.is_connected(&ports, from, by)?,
+            false => true,
+        };
+        Ok(Seen { replies, connected })
+    }
+
+    fn judge(&self, seen: &Seen) -> Judgement {
+        let (program, queue) = (&self.program, shown(&self.queue, 80));
+        seen.replies.judge(&self.peer, |whom, pinged| match pinged {
+            Pinged::Answered => {
+                Judgement::healthy(format!("{program} answers a ping in {queue} through {whom}"))
+            }
+            Pinged::Nobody(why) => {
+                let because = format!("{program} takes no calls: {}", shown(why, 100));
+                match seen.connected {
+                    true => Verdict::own_fault(because).into(),
+                    // It will, once it has found its broker again.
+                    false => {
+                        let because = format!("{because}, and it is not connected to a broker");
+                        Verdict::dependency(because).into()
+                    }
+                }
+            }
+            Pinged::Silent { waiting, consumers } => {
+                let mut because = format!("{program} does not answer a ping in {queue}");
+                if *waiting > 0 {
+                    because.push_str(&format!(", where {waiting} calls wait"));
+                }
+                if *consumers > 1 {
+                    because.push_str(&format!(", or one of its {consumers} workers does not"));
+                }
+                Verdict::own_fault(because).into()
+            }
+        })
+    }
+}
+
+impl Rpc {
+    /// Whether the service holds a connection to the broker's port: one that it has lost is not
+    /// its own fault.
+    fn is_connected(&self, ports: &[Port], from: &Vantage, by: Deadline) -> Result<bool, Blind> {
+        let holders = Holders::find(Some(&self.program), from)?;
+        let wanted = Wanted { protocol: Protocol::Tcp, listening: false, ports: ports.to_vec() };
+        let table = from.sockets(&wanted, by)?;
+        Ok(table.sockets.iter().any(|socket| {
+            socket.state == SocketState::Established
+                && ports.iter().any(|port| port.get() == socket.remote.port())
+                && holders.may_hold(socket)
+        }))
+    }
+}
