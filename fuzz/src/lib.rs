@@ -5,7 +5,9 @@ pub mod changes;
 
 use cap::Cap;
 use std::alloc::System;
+use std::panic;
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 
 /// Ends the process where a target takes more than [`MEMORY`].
 #[global_allocator]
@@ -16,6 +18,13 @@ pub const MEMORY: usize = 16 << 20;
 
 /// The longest input, in bytes.
 pub const LONGEST: usize = 16 << 10;
+
+static LIFTED: Once = Once::new();
+
+fn unlimited() {
+    // Never fails: it is more than is taken.
+    let _ = MEMORY_TAKEN.set_limit(usize::MAX);
+}
 
 /// One parser.
 #[derive(Debug, Clone, Copy)]
@@ -47,16 +56,18 @@ impl Target {
 
     /// Hands it an input. Whatever it finds wrong is a panic, too much memory an abort.
     pub fn run(self, input: &[u8]) {
+        LIFTED.call_once(|| {
+            // Who tells of a panic reads all that the debugger would.
+            let before = panic::take_hook();
+            panic::set_hook(Box::new(move |panic| {
+                unlimited();
+                before(panic);
+            }));
+        });
         // Never fails: it is more than is taken.
         let _ = MEMORY_TAKEN.set_limit(MEMORY_TAKEN.allocated() + MEMORY);
         (self.parse)(input);
-        Self::unlimited();
-    }
-
-    /// Lets what tells of a panic take what it needs.
-    pub fn unlimited() {
-        // Never fails: it is more than is taken.
-        let _ = MEMORY_TAKEN.set_limit(usize::MAX);
+        unlimited();
     }
 
     /// Where its seeds are.

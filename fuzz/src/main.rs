@@ -10,11 +10,6 @@ static TARGET: OnceLock<Target> = OnceLock::new();
 
 fuzz_target!(|input: &[u8]| {
     let target = TARGET.get_or_init(|| {
-        let before = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |panic| {
-            Target::unlimited();
-            before(panic);
-        }));
         let name = std::env::var("FUZZ_TARGET").unwrap_or_default();
         Target::find(&name).unwrap_or_else(|| {
             eprintln!("FUZZ_TARGET: no target \"{name}\"");

@@ -107,7 +107,7 @@ fn key_value(bytes: &[u8]) {
 /// A URL's scheme, what its password holds besides a word, and what follows it.
 fn redacted(bytes: &[u8]) {
     const WORD: &str = "Xq7secret2";
-    let text = lossy(bytes).replace(WORD, "");
+    let text = lossy(bytes);
     let mut parts = text.splitn(3, '\n');
     let mut part = || parts.next().unwrap_or_default();
     let (scheme, filling, rest) = (part(), part(), part());
@@ -115,6 +115,9 @@ fn redacted(bytes: &[u8]) {
     // Whatever is lawful there as it is; the rest is to be encoded (RFC 3986).
     let lawful = |c: char| c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=%:".contains(c);
     let filling: String = filling.chars().filter(|c| lawful(*c)).take(40).collect();
+    if [&scheme, &filling, rest].iter().any(|part| part.contains(WORD)) {
+        return;
+    }
     let url = format!("s{scheme}://user:{filling}{WORD}{filling}@host:1/{rest}");
     for text in [url.clone(), format!("{rest} {url}"), format!("to = {url}\n{rest}")] {
         let shown = redact(&text);
