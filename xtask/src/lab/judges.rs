@@ -27,7 +27,7 @@ const MOST_OUTPUT: usize = 64 * 1024;
 /// children, to the millisecond; its word comes last before the line that ends an answer.
 const SHELL: &str = r"
 TIMEFORMAT=$'\n%3U %3S'
-export HEALTHCHECK_SCRIPTS=/peers/tripleo
+export HEALTHCHECK_SCRIPTS=/peers/tripleo MYSQL_USERNAME=mysql
 look() { local end=$1; shift; { time { eval $* </dev/null 2>&1; }; echo $end $?; } 2>&1; }
 ";
 
