@@ -65,6 +65,9 @@ pub(crate) struct Fault {
     /// Everything must stay healthy.
     #[serde(default)]
     pub(crate) trap: bool,
+    /// It is a trap by what the service is and not by what is done: to be ill before is falling into it.
+    #[serde(default)]
+    pub(crate) standing: bool,
     /// Seconds in which a trap's services may mend themselves.
     #[serde(default)]
     pub(crate) grace: u64,

@@ -30,8 +30,6 @@ pub(crate) struct Results {
 pub(crate) struct About {
     /// The day, in UTC.
     pub(crate) date: String,
-    /// Our commit.
-    pub(crate) commit: String,
     /// What it ran on.
     pub(crate) machine: String,
     /// The services' packages and their versions, and the predecessors'.
@@ -44,6 +42,9 @@ pub(crate) struct About {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Row {
+    /// Our commit.
+    #[serde(default)]
+    pub(crate) commit: String,
     /// The fault's name.
     pub(crate) fault: String,
     /// What happened.

@@ -87,8 +87,10 @@ pub(crate) fn run(session: &Session, engine: &Engine, options: &Options) -> Resu
         }
     };
     results.about = About { took: results.about.took, ..about(session, engine, options, &there)? };
+    let commit = commit(session)?;
     let referee = Referee {
         session,
+        commit: &commit,
         lab: &options.name,
         healthctl: &healthctl,
         there: &there,
@@ -132,8 +134,10 @@ pub(crate) fn run_short(session: &Session, engine: &Engine, name: &str) -> Resul
     let step = session.progress.start("healthctl");
     let healthctl = probe::build_healthctl(session)?;
     step.done("");
+    let commit = commit(session)?;
     let referee = Referee {
         session,
+        commit: &commit,
         lab: name,
         healthctl: &healthctl.path,
         there: &there,
@@ -230,17 +234,18 @@ fn tell(session: &Session, fault: &Fault, came: &Result<Vec<Row>>) {
     }
 }
 
+/// The commit that is checked out.
+fn commit(session: &Session) -> Result<String> {
+    let git = Program::new("git").within(session.root()).args(["rev-parse", "--short=10", "HEAD"]);
+    Ok(String::from_utf8_lossy(&git.output(&session.interrupt)?).trim().to_owned())
+}
+
 fn about(
     session: &Session,
     engine: &Engine,
     options: &Options,
     there: &[Service],
 ) -> Result<About> {
-    let git = |args: &[&str]| -> Result<String> {
-        let said =
-            Program::new("git").within(session.root()).args(args).output(&session.interrupt)?;
-        Ok(String::from_utf8_lossy(&said).trim().to_owned())
-    };
     let date = Program::new("date").args(["-u", "+%Y-%m-%d"]).output(&session.interrupt)?;
     let mut images = BTreeSet::new();
     let mut versions = BTreeMap::new();
@@ -260,7 +265,6 @@ fn about(
     }
     Ok(About {
         date: String::from_utf8_lossy(&date).trim().to_owned(),
-        commit: git(&["rev-parse", "--short=10", "HEAD"])?,
         machine: machine(),
         versions,
         took: None,
@@ -299,6 +303,7 @@ mod tests {
             cpu_ms: None,
         };
         Row {
+            commit: "c".to_owned(),
             fault: "f".to_owned(),
             title: "t".to_owned(),
             section: "s".to_owned(),

@@ -1,6 +1,6 @@
 //! `docs/lab.md`: the results as a page that explains itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use anyhow::Result;
@@ -256,7 +256,9 @@ fn out_of_reach(page: &mut String, results: &Results, faults: &[Fault]) -> Resul
 
 fn about(page: &mut String, results: &Results) -> Result<()> {
     let about = &results.about;
-    write!(page, "\n## This run\n\n{}, commit {}, on {}", about.date, about.commit, about.machine)?;
+    let commits: BTreeSet<&str> = results.rows.iter().map(|row| row.commit.as_str()).collect();
+    let commits = commits.into_iter().collect::<Vec<_>>().join(", ");
+    write!(page, "\n## This run\n\n{}, commit {commits}, on {}", about.date, about.machine)?;
     if let Some(took) = about.took {
         write!(page, "; all faults together took {:.0} minutes", took / 60.0)?;
     }
@@ -330,6 +332,7 @@ mod tests {
     fn row(service: &str, after: f64) -> Row {
         let said = format!("unhealthy: {service}: amqp: no answer | at all (dependency)");
         Row {
+            commit: "c".to_owned(),
             fault: "broker-frozen".to_owned(),
             title: "RabbitMQ frozen".to_owned(),
             section: "The message bus".to_owned(),
