@@ -35,8 +35,6 @@ RPC = [
     ("nova", "compute"),
     ("neutron", "q-plugin"),
     ("neutron", "dhcp_agent"),
-    ("neutron", "l3_agent"),
-    ("openstack", "cinder-scheduler"),
     ("heat", "engine"),
 ]
 
@@ -97,15 +95,9 @@ def network():
     requests.delete(url + "/" + made.json()["network"]["id"], headers=headers, timeout=60)
 
 
-def rpc(exchange, topic):
-    conf = cfg.ConfigOpts()
-    conf([])
-    url = "rabbit://openstack:openstack@rabbit1:5672,openstack:openstack@rabbit2:5673/"
-    oslo_messaging.set_transport_defaults(control_exchange=exchange)
-    conf.register_opts(oslo_messaging.transport._transport_opts)
-    conf.set_override("control_exchange", exchange)
-    transport = oslo_messaging.get_rpc_transport(conf, url=url)
-    client = oslo_messaging.RPCClient(transport, oslo_messaging.Target(topic=topic), timeout=30)
+def rpc(transport, exchange, topic):
+    target = oslo_messaging.Target(exchange=exchange, topic=topic)
+    client = oslo_messaging.RPCClient(transport, target, timeout=30)
     return lambda: client.call({}, "oslo_rpc_server_ping")
 
 
@@ -123,10 +115,11 @@ def database():
 
 
 def memcached():
-    with Client("memcached:11211", timeout=10) as cache:
-        for number in range(50):
-            cache.set("k%d" % number, os.urandom(500))
-            cache.get("k%d" % number)
+    cache = Client(("memcached", 11211), timeout=10)
+    for number in range(50):
+        cache.set("k%d" % number, os.urandom(500))
+        cache.get("k%d" % number)
+    cache.close()
 
 
 def redis_server():
@@ -180,8 +173,11 @@ def main():
     for name, (host, act) in others.items():
         if is_there(host):
             forever(name, pause, act)
+    cfg.CONF([])
+    url = "rabbit://openstack:openstack@rabbit1:5672,openstack:openstack@rabbit2:5673/"
+    transport = oslo_messaging.get_rpc_transport(cfg.CONF, url=url)
     for exchange, topic in RPC:
-        forever("ping " + topic, pause, rpc(exchange, topic))
+        forever("ping " + topic, pause, rpc(transport, exchange, topic))
     minute = 0
     while True:
         # Every fourth minute nobody gets the processor easily.

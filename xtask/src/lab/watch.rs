@@ -171,7 +171,8 @@ impl Watch<'_> {
                 }
                 let asked = Instant::now();
                 let (word, said) = self.look(from, service);
-                if is_over.load(Ordering::Relaxed) {
+                // What was cut short says nothing about the service.
+                if is_over.load(Ordering::Relaxed) || self.engine.interrupt().is_raised() {
                     return Ok(());
                 }
                 let now = Instant::now();
