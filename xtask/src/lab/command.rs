@@ -1,6 +1,7 @@
 //! `cargo xtask lab`: real OpenStack services on a network of their own.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::fs;
 use std::thread;
 use std::time::Duration;
@@ -69,11 +70,14 @@ pub(crate) struct WatchArgs {
 }
 
 /// Which lab is meant.
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Called {
     /// What containers, network and volumes are named after.
     #[arg(long, default_value = "lab")]
     pub(crate) name: String,
+    /// This probe, instead of building one.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) probe: Option<PathBuf>,
 }
 
 /// Runs the command.
@@ -113,7 +117,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 impl Args {
     fn short_or_all(&self) -> Which {
-        let called = Called { name: self.called.name.clone() };
+        let called = self.called.clone();
         Which { services: Vec::new(), short: self.short, called }
     }
 }
@@ -134,7 +138,7 @@ pub(crate) fn whole(session: &Session, which: &Which) -> Result<()> {
 impl Which {
     /// The short lab, as the test run has it.
     pub(crate) fn short() -> Self {
-        Self { services: Vec::new(), short: true, called: Called { name: "lab-short".to_owned() } }
+        Self { services: Vec::new(), short: true, called: Called { name: "lab-short".to_owned(), probe: None } }
     }
 
     /// The services that are meant, in an order in which they can be started.
@@ -150,15 +154,18 @@ pub(crate) fn bring_up(session: &Session, which: &Which) -> Result<Engine> {
     let services = which.choose(session)?;
     let (engine, built) = thread::scope(|scope| {
         let building = scope.spawn(|| {
+            if let Some(given) = &which.called.probe {
+                return Ok(given.clone());
+            }
             let step = session.progress.start("static probe");
             let built = probe::build_probe(session)?;
             step.done(&built.describe());
-            anyhow::Ok(built)
+            anyhow::Ok(built.path)
         });
         let engine = Engine::bring_up(session);
         (engine, building.join().unwrap_or_else(|_| Err(anyhow!("building the probe panicked"))))
     });
-    let (engine, probe) = (engine?, built?.path);
+    let (engine, probe) = (engine?, built?);
     let base = base_image::ensure(session, &engine)?;
     if which.short {
         let names: BTreeSet<_> = services.iter().filter_map(|each| each.short.as_deref()).collect();
