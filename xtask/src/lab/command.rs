@@ -1,8 +1,8 @@
 //! `cargo xtask lab`: real OpenStack services on a network of their own.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::fs;
+use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
@@ -138,7 +138,11 @@ pub(crate) fn whole(session: &Session, which: &Which) -> Result<()> {
 impl Which {
     /// The short lab, as the test run has it.
     pub(crate) fn short() -> Self {
-        Self { services: Vec::new(), short: true, called: Called { name: "lab-short".to_owned(), probe: None } }
+        Self {
+            services: Vec::new(),
+            short: true,
+            called: Called { name: "lab-short".to_owned(), probe: None },
+        }
     }
 
     /// The services that are meant, in an order in which they can be started.

@@ -159,7 +159,9 @@ impl Referee<'_> {
             if began.elapsed() > BEFORE / 4 && !helped {
                 helped = true;
                 let ill: Vec<usize> = (watch.looks().iter())
-                    .filter(|each| each.0.1 == Judge::Inside && !content(*each))
+                    .filter(|each| {
+                        each.0.1 == Judge::Inside && !each.1.is_empty() && !content(*each)
+                    })
                     .map(|each| each.0.0)
                     .collect();
                 for service in ill {
