@@ -1,10 +1,11 @@
 //! What is parsed here of bytes that others chose, for `fuzz/`.
 
+mod peers;
+
 use crate::conditions::JsonCondition;
 use crate::definition::Definition;
 use crate::program::Program;
 use crate::protocols::http::{self, Limits, Request, Url};
-use crate::protocols::memcached;
 use crate::protocols::scripted::Scripted;
 use crate::protocols::tls::{self, Certificate, Identity, Trust};
 use crate::settings::secret::redact;
@@ -20,12 +21,15 @@ pub const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("arguments", command_line),
     ("certificate", certificate),
     ("definition", |bytes| drop(Definition::parse(&lossy(bytes), "definition.toml"))),
+    ("dns-server", peers::dns_server),
+    ("greeting", peers::greeting),
+    ("haproxy", peers::haproxy),
     ("http", http),
     ("http-url", http_url),
     ("json", JsonCondition::fuzz),
     ("keyvalue", key_value),
     ("maintenance", |bytes| maintenance::fuzz(&lossy(bytes))),
-    ("memcached", |bytes| drop(memcached::version(Scripted::new(bytes)))),
+    ("memcached", peers::memcached),
     ("oslo", |bytes| oslo::fuzz(&lossy(bytes))),
     ("redact", redacted),
     ("text", shown),

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Child, Command};
 use std::time::Duration;
@@ -61,11 +61,12 @@ pub(crate) fn on(address: &str, serve: impl Fn(&mut TcpStream) + Send + 'static)
 }
 
 /// The same on a unix socket.
-pub(crate) fn on_unix(path: &Path, serve: Serve<UnixStream>) {
+pub(crate) fn on_unix(path: &Path, serve: impl Fn(&mut TcpStream) + Send + 'static) {
     let listener = UnixListener::bind(path).unwrap();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
-            serve(&mut stream.unwrap());
+            // A stream is a stream: what reads and writes does not ask of which family.
+            serve(&mut TcpStream::from(OwnedFd::from(stream.unwrap())));
         }
     });
 }
