@@ -18,10 +18,12 @@ use vantage::{Pid, Port, Process};
 
 /// Name and function of each; the function must survive any bytes.
 pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+    ("amqp", peers::amqp),
     ("arguments", command_line),
     ("certificate", certificate),
     ("definition", |bytes| drop(Definition::parse(&lossy(bytes), "definition.toml"))),
     ("dns-server", peers::dns_server),
+    ("erlang", crate::protocols::erlang::fuzzing::node),
     ("greeting", peers::greeting),
     ("haproxy", peers::haproxy),
     ("http", http),
@@ -30,7 +32,9 @@ pub const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("keyvalue", key_value),
     ("maintenance", |bytes| maintenance::fuzz(&lossy(bytes))),
     ("memcached", peers::memcached),
+    ("mysql", peers::mysql),
     ("oslo", |bytes| oslo::fuzz(&lossy(bytes))),
+    ("ovsdb", peers::ovsdb),
     ("redact", redacted),
     ("text", shown),
     ("tls", encrypted),
