@@ -3,6 +3,8 @@
 //! Erlang Run-Time System's reference manual.)
 
 mod epmd;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod handshake;
 mod node;
 mod terms;
