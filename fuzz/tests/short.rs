@@ -1,7 +1,7 @@
 //! The short form, for every run of the tests: each target over its seeds, and
 //! over some thousand changes to them.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be set up has failed")]
 
 use fuzz::Target;
 use fuzz::changes::Chance;

@@ -16,8 +16,11 @@ use serde::Deserialize;
 use std::time::{Duration, SystemTime};
 use vantage::{Pid, Port, Process};
 
+/// A target's name, and what feeds it.
+pub type Target = (&'static str, fn(&[u8]));
+
 /// Name and function of each; the function must survive any bytes.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub const TARGETS: &[Target] = &[
     ("amqp", peers::amqp),
     ("arguments", command_line),
     ("certificate", certificate),
@@ -104,10 +107,9 @@ fn key_value(bytes: &[u8]) {
     let Ok(format) = keyvalue::Format::deserialize(name) else { return };
     let (section, key) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let lines = file.split('\n').count();
-    for entry in keyvalue::parse(format, file) {
+    if let Some(entry) = keyvalue::parse(format, file).into_iter().next() {
         assert!((1..=lines).contains(&entry.line), "{entry:?} of {lines} lines");
         let _ = keyvalue::lookup(format, file, &entry.section, &entry.key);
-        break;
     }
     let _ = keyvalue::lookup(format, file, section, key);
 }

@@ -64,8 +64,6 @@ pub(crate) enum Hosts {
 pub(crate) struct Spoken<'a> {
     /// The connection; within TLS already where the peer speaks it from the start.
     pub(crate) link: Link,
-    /// What was served within TLS, if it is spoken from the start.
-    pub(crate) served: Option<Served>,
     /// The host's name as it was set: what a certificate is for.
     pub(crate) host: &'a str,
     /// Where it is.
@@ -200,7 +198,7 @@ impl Peer {
                 let by = by.at_most(by.remaining() / left.max(1) as u32);
                 left -= 1;
                 let outcome = match self.reach(&place.host, address, from, by) {
-                    Ok((link, served)) => talk(Spoken { link, served, host: &place.host, address }),
+                    Ok((link, _)) => talk(Spoken { link, host: &place.host, address }),
                     Err(Unreached::Blind(blind)) => return Err(blind),
                     Err(Unreached::Trouble(trouble)) => Err(trouble),
                 };

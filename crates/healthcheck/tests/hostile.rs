@@ -181,8 +181,7 @@ const SILENT: &[&str] =
     &["command", "configuration", "connected", "file", "listening", "process", "socket"];
 
 /// Kinds that are about to come, each with a line of its own above.
-const TO_COME: &[&str] =
-    &["libvirt", "redis", "swift"];
+const TO_COME: &[&str] = &["libvirt", "redis", "swift"];
 
 #[test]
 fn every_kind_is_in_one_of_the_tables() {

@@ -1,4 +1,7 @@
 //! What is parsed here of bytes that an engine chose, for `fuzz/`.
 
+/// A target's name, and what feeds it.
+pub type Target = (&'static str, fn(&[u8]));
+
 /// Name and function of each; the function must survive any bytes.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[("engine", crate::engines::fuzz)];
+pub const TARGETS: &[Target] = &[("engine", crate::engines::fuzz)];

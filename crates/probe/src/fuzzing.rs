@@ -4,8 +4,11 @@ use crate::{arguments, legacy};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
+/// A target's name, and what feeds it.
+pub type Target = (&'static str, fn(&[u8]));
+
 /// Name and function of each; the function must survive any bytes.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[("command-line", command_line)];
+pub const TARGETS: &[Target] = &[("command-line", command_line)];
 
 /// The command's name and its words, a line each.
 fn command_line(bytes: &[u8]) {

@@ -1,7 +1,10 @@
 //! What is parsed here of bytes that others chose, for `fuzz/`.
 
+/// A target's name, and what feeds it.
+pub type Target = (&'static str, fn(&[u8]));
+
 /// Name and function of each; the function must survive any bytes.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub const TARGETS: &[Target] = &[
     ("dns", crate::dial::fuzzing::answer),
     ("hosts", crate::dial::fuzzing::hosts),
     ("proc-net", crate::sockets::fuzzing::lines),

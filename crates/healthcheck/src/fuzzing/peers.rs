@@ -52,7 +52,8 @@ pub(super) fn greeting(bytes: &[u8]) {
             return;
         };
         let say = Some("show daemon".to_owned());
-        let script = greeting::Script { say, expect, refusing: Some(refusing), farewell: None, messages };
+        let script =
+            greeting::Script { say, expect, refusing: Some(refusing), farewell: None, messages };
         check(greeting::greet(Scripted::new(bytes), &script));
     }
 }

@@ -213,7 +213,8 @@ mod tests {
     #[test]
     fn any_answer_is_one_unless_something_else_is_expected() {
         let both = |code| Ok(Codes { tcp: code, udp: code });
-        let cases: [(&[Code], Result<Codes, Trouble>, &str, &str); 7] = [
+        type Case<'a> = (&'a [Code], Result<Codes, Trouble>, &'a str, &'a str);
+        let cases: [Case<'_>; 7] = [
             (&[], both(0), "healthy", "10.0.0.1:53 answered NOERROR to . SOA"),
             (&[], both(5), "healthy", "10.0.0.1:53 answered REFUSED to . SOA"),
             (&[], both(2), "unhealthy dependency", "10.0.0.1:53 answered SERVFAIL to . SOA by TCP"),

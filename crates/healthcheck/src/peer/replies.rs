@@ -7,7 +7,7 @@ use serde::Serialize;
 
 /// What came of speaking to one host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Reply<T> {
+pub(crate) struct Reply<T> {
     /// Who was spoken to: an address, or a name that leads nowhere.
     pub(crate) whom: String,
     /// What came of it.

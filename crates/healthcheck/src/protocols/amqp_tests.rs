@@ -199,7 +199,7 @@ fn a_server_that_answers_is_told_from_one_that_nobody_is() {
         assert_eq!(told.unwrap(), expected);
         assert!(heard.ends_with(b"\x0bseen enough\0\0\0\0\xce"), "{expected:?}");
     }
-    let (_, heard) = pinged(&[start.clone()]);
+    let (_, heard) = pinged(std::slice::from_ref(&start));
     let text = String::from_utf8_lossy(&heard);
     assert!(text.contains(r#"\"method\":\"oslo_rpc_server_ping\""#), "{text}");
     assert!(text.contains(r#"\"_reply_q\":\"amq.gen-1\""#), "{text}");

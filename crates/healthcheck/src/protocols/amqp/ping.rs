@@ -67,10 +67,9 @@ pub(crate) fn ping(
     said.farewell();
     connection.frames.say(&said)?;
     loop {
-        match connection.hear()? {
-            Heard::Method { method: wire::CONNECTION_CLOSE_OK, .. } => return Ok(pinged),
-            // An answer that came too late, or the news of its queue's end.
-            _ => {}
+        // Else it is an answer that came too late, or the news of its queue's end.
+        if let Heard::Method { method: wire::CONNECTION_CLOSE_OK, .. } = connection.hear()? {
+            return Ok(pinged);
         }
     }
 }
