@@ -12,14 +12,11 @@ mod support;
 
 use healthcheck::definition::Definition;
 use healthcheck::evaluate::evaluate;
-use healthcheck::kinds;
 use healthcheck::maintenance::Maintenance;
 use healthcheck::plan::{Plan, Request};
 use healthcheck::report::Report;
-use healthcheck::settings::secret::is_secret_name;
 use healthcheck::verdict::Role;
 use proptest::prelude::{ProptestConfig, Strategy, prop, proptest};
-use regex_lite::Regex;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -74,40 +71,7 @@ fn definition() -> Definition {
     for (name, field) in of_urls.chain(of_all) {
         text.push_str(&format!("\n[[check]]\n{}\n", field.replace("NAME", name)));
     }
-    for name in urls.iter().chain(&secrets) {
-        for check in of_every_kind(name) {
-            text.push_str(&check);
-        }
-    }
     Definition::parse(&text, "example.toml").unwrap_or_else(|mistakes| panic!("{mistakes}"))
-}
-
-/// The example of every kind with a setting in each of its fields that takes text.
-fn of_every_kind(name: &str) -> Vec<String> {
-    let placeholder = Regex::new("\\{[a-z_-]+\\}").unwrap();
-    let mut checks = Vec::new();
-    for kind in kinds::ALL {
-        let example = placeholder.replace_all(kind.example, format!("{{{name}}}"));
-        for (field, _) in kind.fields {
-            // Whom it speaks to is said in one of these ways.
-            let whom = ["to", "port", "unix"];
-            let others = |line: &str| {
-                let key = line.split('=').next().unwrap_or_default().trim();
-                key != *field && !(whom.contains(field) && whom.contains(&key))
-            };
-            let lines: Vec<_> = example.lines().filter(|line| others(line)).collect();
-            let check = format!("\n{}\n{field} = \"{{{name}}}\"\n", lines.join("\n"));
-            // Where it takes no text there is no place for a secret.
-            let is_check =
-                Definition::parse(&format!("{DEFINITION}{check}"), "example.toml").is_ok();
-            let is_to_be = is_secret_name(field) || *field == "user" || *field == "to";
-            assert!(is_check || !is_to_be, "{} takes no setting as {field}: {check}", kind.name);
-            if is_check {
-                checks.push(check);
-            }
-        }
-    }
-    checks
 }
 
 fn write(folder: &Path, path: &str, text: &str) {
