@@ -9,7 +9,7 @@ use crate::engine::{Afterwards, Engine};
 use crate::images::Image;
 use crate::program::Program;
 use crate::session::Session;
-use crate::{base_image, generate, images, lab, machine, peers, policy, probe, tidy};
+use crate::{base_image, generate, images, machine, peers, policy, probe, tidy};
 
 const STEP_LIMIT: Duration = Duration::from_secs(25 * 60);
 /// The package whose tests need a container engine, and so the environment prepared here.
@@ -49,7 +49,6 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     step("compliance", compliance(&session))?;
     if !args.no_containers {
         step("container tests", container_tests(&session))?;
-        step("lab", short_lab(&session))?;
     }
     if !failed.is_empty() {
         bail!("failed: {}", failed.join(", "));
@@ -86,16 +85,6 @@ fn compliance(session: &Session) -> Result<()> {
         .env("HEALTHCHECK_PEER_KOLLA", &peers.kolla)
         .args(["test", "--locked", "--package", "healthcheck", "--test", "compliance"])
         .in_the_open(&session.interrupt)
-}
-
-/// Breaks a few real services and fails where ours does not see it as it is.
-fn short_lab(session: &Session) -> Result<()> {
-    session.progress.heading("lab");
-    if !machine::is_root() {
-        session.progress.say("SKIPPED: lab: its faults take root");
-        return Ok(());
-    }
-    lab::command::whole(session, &lab::command::Which::short())
 }
 
 /// Brings up an engine and what the container tests start on it, then runs them with the places of

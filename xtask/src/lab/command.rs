@@ -23,7 +23,7 @@ use crate::{base_image, images, peers, probe};
 pub(crate) struct Args {
     #[command(subcommand)]
     command: Option<Command>,
-    /// Only the few services and faults that the test run takes, and no docs/lab.md.
+    /// Only the few services and faults of the short lab, and no docs/lab.md.
     #[arg(long)]
     short: bool,
     #[command(flatten)]
@@ -123,7 +123,7 @@ impl Args {
 }
 
 /// Brings services up, does faults to them and removes them, whatever came of it.
-pub(crate) fn whole(session: &Session, which: &Which) -> Result<()> {
+fn whole(session: &Session, which: &Which) -> Result<()> {
     let engine = bring_up(session, which)?;
     let name = &which.called.name;
     let done = match which.short {
@@ -136,15 +136,6 @@ pub(crate) fn whole(session: &Session, which: &Which) -> Result<()> {
 }
 
 impl Which {
-    /// The short lab, as the test run has it.
-    pub(crate) fn short() -> Self {
-        Self {
-            services: Vec::new(),
-            short: true,
-            called: Called { name: "lab-short".to_owned(), probe: None },
-        }
-    }
-
     /// The services that are meant, in an order in which they can be started.
     pub(crate) fn choose(&self, session: &Session) -> Result<Vec<Service>> {
         let all = services::read(session.root())?;

@@ -314,7 +314,7 @@ impl Faults {
         let is_meant = |fault: &Fault, word: &str| fault.name == word || fault.section == word;
         for word in named {
             if !self.fault.iter().any(|fault| is_meant(fault, word)) {
-                bail!("no fault or section {word}; see: cargo xtask lab list --faults");
+                bail!("no fault or section {word} in lab/faults.toml");
             }
         }
         let meant = |fault: &&Fault| named.iter().any(|word| is_meant(fault, word));

@@ -42,6 +42,9 @@ pub(crate) struct Options {
     /// This healthctl, instead of building one
     #[arg(long)]
     healthctl: Option<PathBuf>,
+    /// What the given programs were built from, where that is not what is checked out
+    #[arg(long, value_name = "COMMIT")]
+    built_from: Option<String>,
     /// Leave docs/lab.md and docs/lab.json as they are; print the page
     #[arg(long)]
     dry_run: bool,
@@ -56,6 +59,7 @@ impl Options {
             lanes: 2,
             resume: false,
             healthctl: None,
+            built_from: None,
             dry_run: false,
         }
     }
@@ -87,7 +91,10 @@ pub(crate) fn run(session: &Session, engine: &Engine, options: &Options) -> Resu
         }
     };
     results.about = About { took: results.about.took, ..about(session, engine, options, &there)? };
-    let commit = commit(session)?;
+    let commit = match &options.built_from {
+        Some(given) => given.clone(),
+        None => commit(session)?,
+    };
     let referee = Referee {
         session,
         commit: &commit,
@@ -281,7 +288,12 @@ fn machine() -> String {
         .map_or(0, |kilobytes: u64| kilobytes.div_ceil(1024 * 1024));
     let kernel = read("/proc/sys/kernel/osrelease");
     let version = kernel.trim().split('-').next().unwrap_or_default().to_owned();
-    format!("a machine with {processors} processors, {memory} GB and Linux {version}")
+    let load = read("/proc/loadavg");
+    let load = load.split(' ').nth(1).unwrap_or_default().to_owned();
+    format!(
+        "a machine with {processors} processors, {memory} GB and Linux {version}, where {load} processes wanted to run \
+         (the load of the last five minutes)"
+    )
 }
 
 #[cfg(test)]

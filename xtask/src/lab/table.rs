@@ -24,7 +24,7 @@ const INTRODUCTION: &str = "\
 
 Real OpenStack services, broken for real, and what four health checks say of it: the script that TripleO gave a service,
 the command that kolla-ansible gives it, and ours, run in the container and from the host. All of them look at the same
-container while the same fault lasts. Made by `cargo xtask lab`; every look is in [lab.json](lab.json).
+container while the same fault lasts. Made by `cargo xtask lab`; the same in full is in [lab.json](lab.json).
 
 ";
 
@@ -67,6 +67,7 @@ pub(crate) fn page(results: &Results, faults: &[Fault]) -> Result<String> {
         }
     }
     out_of_reach(&mut page, results, faults)?;
+    not_run(&mut page, results, faults)?;
     about(&mut page, results)?;
     Ok(page)
 }
@@ -254,6 +255,25 @@ fn out_of_reach(page: &mut String, results: &Results, faults: &[Fault]) -> Resul
     Ok(())
 }
 
+/// What the list has and the table does not: a page that is not whole says so.
+fn not_run(page: &mut String, results: &Results, faults: &[Fault]) -> Result<()> {
+    let is_open = |fault: &&Fault| !results.has(&fault.name) && fault.only_asked.is_none();
+    let open: Vec<&Fault> = faults.iter().filter(is_open).collect();
+    if open.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        page,
+        "\n## Not in this table yet\n\n{} of {} faults and traps:\n",
+        open.len(),
+        faults.len()
+    )?;
+    for fault in open {
+        writeln!(page, "- {} (`{}`)", fault.title, fault.name)?;
+    }
+    Ok(())
+}
+
 fn about(page: &mut String, results: &Results) -> Result<()> {
     let about = &results.about;
     let commits: BTreeSet<&str> = results.rows.iter().map(|row| row.commit.as_str()).collect();
@@ -269,7 +289,7 @@ fn about(page: &mut String, results: &Results) -> Result<()> {
     page.push_str(
         "\nTo run it: `cargo xtask lab` (as root, with Docker: it brings up the services, does every fault, writes this page \
          and removes all of it). One fault: `cargo xtask lab up`, then `cargo xtask lab run broker-frozen`, which writes its \
-         rows anew. `cargo xtask lab list --faults` names them. The faults are data: \
+         rows anew. The faults are data: \
          [lab/faults.toml](../lab/faults.toml).\n",
     );
     Ok(())
