@@ -41,14 +41,6 @@ impl Link {
         self.stream().deadline()
     }
 
-    /// Tells the other side that no more will be written.
-    ///
-    /// # Errors
-    /// Where the connection has ended already.
-    pub(crate) fn finish_writing(&self) -> io::Result<()> {
-        self.stream().finish_writing()
-    }
-
     fn stream(&self) -> &Stream {
         match self {
             Self::Plain(stream) => stream,

@@ -122,7 +122,6 @@ const SPEAKS: &[Speaks] = &[
         checks: &[
             "to = \"rabbit://user:SECRET@AT/\"",
             "to = \"rabbit://user:SECRET@AT/\"\ntls = true",
-            "port = PORT",
         ],
         // connection.start, until within its table.
         half: b"\x01\0\0\0\0\x01\xfa\0\x0a\0\x0a\0\x09\0\0\x01\xd5\x0ccapabilitiesF\0\0",
@@ -143,36 +142,6 @@ const SPEAKS: &[Speaks] = &[
         lengths: &[b"\xff\xff\xff\0\x0a5.5.5", b"\xff\xff\xff\0\xff\xff\xff"],
         unknown: &[],
     },
-    Speaks {
-        kind: "ovsdb",
-        checks: &["to = \"tcp:AT\"", "port = PORT", "unix = \"SOCKET\""],
-        half: b"{\"id\":0,\"result\":[\"Open_vSw",
-        lengths: &[b"{\"id\":4294967296,\"result\":[1e999"],
-        unknown: &[],
-    },
-    Speaks {
-        kind: "rabbitmq",
-        checks: &["port = PORT\nnode-port = PORT\nprocess = \"sleep\""],
-        half: &[0, 3, b's', b'o', b'k', 0, 0x21],
-        lengths: &[b"\xff\xff", b"\0\x03sok\xff\xffN"],
-        unknown: &[],
-    },
-    Speaks {
-        kind: "rpc",
-        checks: &[
-            "to = \"rabbit://user:SECRET@AT/\"\nexchange = \"nova\"\ntopic = \"conductor\"\nhost = \"h\"\nenabled = true",
-        ],
-        half: b"\x01\0\0\0\0\x01\xfa\0\x0a\0\x0a\0\x09",
-        lengths: &[b"\x01\0\0\xff\xff\xff\xff\0\x0a\0\x0a"],
-        unknown: &[],
-    },
-    Speaks {
-        kind: "unixctl",
-        checks: &["unix = \"SOCKET\""],
-        half: b"{\"id\":0,\"result\":\"ovs-vsw",
-        lengths: &[b"{\"id\":4294967296,\"result\":[1e999"],
-        unknown: &[],
-    },
 ];
 
 /// The kinds that speak to nobody, or to the kernel alone; `connected` dials,
@@ -180,8 +149,10 @@ const SPEAKS: &[Speaks] = &[
 const SILENT: &[&str] =
     &["command", "configuration", "connected", "file", "listening", "process", "socket"];
 
-/// Kinds that are about to come, each with a line of its own above.
-const TO_COME: &[&str] = &["libvirt", "redis", "swift"];
+/// Kinds that still want a line above: they ask a program of the container's, which the
+/// servers of this test are not, or have no server here yet.
+const TO_COME: &[&str] =
+    &["frr", "galera", "libvirt", "ovsdb", "rabbitmq", "redis", "rpc", "unixctl"];
 
 #[test]
 fn every_kind_is_in_one_of_the_tables() {

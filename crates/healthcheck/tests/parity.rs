@@ -42,7 +42,7 @@ fn mistake(scenario: &Scenario, answer: &Answer) -> Option<String> {
 /// What each kind can say: verdict and blame. Of what takes a dial or a
 /// command nothing is known at a fixture.
 const CAN_SAY: &[(&str, &[&str])] = &[
-    ("amqp", &["unknown", "unhealthy self"]),
+    ("amqp", &["unknown"]),
     ("certificate", &["healthy", "degraded", "unknown", "unhealthy self", "unhealthy environment"]),
     ("command", &["unknown"]),
     ("configuration", &["healthy", "degraded"]),

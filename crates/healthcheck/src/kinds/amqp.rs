@@ -5,9 +5,8 @@
 use super::{Fields, Judgement, Kind};
 use crate::definition::{OneOrMany, Var};
 use crate::link::Link;
-use crate::peer::{self, Encryption, Hosts, Peer, Replies, Side, Trouble, Verify};
+use crate::peer::{self, Encryption, Hosts, Peer, Replies, Trouble, Verify};
 use crate::plan::{Scene, Unplanned};
-use crate::program::Program;
 use crate::protocols::amqp::{self, Login};
 use crate::settings::secret::Secret;
 use crate::settings::url::ServiceUrl;
@@ -39,9 +38,6 @@ pub struct Written {
     #[serde(default)]
     to: OneOrMany<Var<String>>,
     #[serde(default)]
-    port: OneOrMany<Var<Port>>,
-    process: Option<Program>,
-    #[serde(default)]
     all: bool,
     tls: Option<Var<bool>>,
     ca: Option<Var<String>>,
@@ -61,8 +57,6 @@ pub enum Answer {
         /// Where we were let in.
         vhost: String,
     },
-    /// It noticed that we left.
-    Alive,
 }
 
 /// Where it listens if nothing says so.
@@ -74,15 +68,13 @@ impl Kind for Amqp {
     const EXAMPLE: &'static str = "\
 [[check]]
 kind = \"amqp\"
-to = \"rabbit://user:password@rabbit1:5672,user:password@rabbit2:5672/\"   # mostly \"{transport_url}\"; or port
+to = \"rabbit://user:password@rabbit1:5672,user:password@rabbit2:5672/\"   # mostly \"{transport_url}\"
 ";
     const FIELDS: Fields = &[
         (
             "to",
             "the broker's URL, mostly `\"{transport_url}\"`: its hosts, each with its user, and the virtual host; what is not RabbitMQ's is not asked",
         ),
-        ("port", "the broker's own port; of several, the first it listens on"),
-        ("process", "whose the port must be; the definition's if not given"),
         ("all", "whether all hosts must answer; if not, one must"),
         ("tls", "whether to speak TLS; `false` if not given"),
         ("ca", "a PEM file of authorities in the container; without it nobody verifies the broker"),
@@ -97,13 +89,8 @@ to = \"rabbit://user:password@rabbit1:5672,user:password@rabbit2:5672/\"   # mos
     type Seen = Replies<Answer>;
 
     fn plan(written: &Written, scene: &Scene<'_>) -> Result<Self, Unplanned> {
-        let process = scene.program(written.process.as_ref());
-        let whom = peer::Written {
-            to: &written.to,
-            port: &written.port,
-            unix: None,
-            process: process.as_ref(),
-        };
+        let no_port = OneOrMany::default();
+        let whom = peer::Written { to: &written.to, port: &no_port, unix: None, process: None };
         let logins = accounts(written.to.as_slice(), scene)?;
         let mut peer = Peer::plan(&whom, PORT, scene)?;
         let files = [&written.ca, &written.certificate, &written.key];
@@ -116,20 +103,17 @@ to = \"rabbit://user:password@rabbit1:5672,user:password@rabbit2:5672/\"   # mos
     }
 
     fn describe(&self) -> String {
-        match self.peer.side() {
-            Side::Dependency => format!("that RabbitMQ takes messages at {}", self.peer),
-            Side::Own => format!("that RabbitMQ is alive on {}", self.peer),
-        }
+        format!("that RabbitMQ takes messages at {}", self.peer)
     }
 
     fn may_be_own_fault(&self) -> bool {
-        self.peer.side() == Side::Own
+        false
     }
 
     fn observe(&self, from: &Vantage, by: Deadline) -> Result<Replies<Answer>, Blind> {
         self.peer.speak(self.hosts, from, by, |spoken| {
             let Some(account) = Account::at(&self.logins, spoken.host) else {
-                return alive(spoken.link);
+                return Err(Trouble::denied("is not told who asks"));
             };
             let heartbeat = heartbeat(&spoken.link);
             let broker = amqp::visit(spoken.link, &account.login(&self.name, heartbeat))?;
@@ -139,12 +123,9 @@ to = \"rabbit://user:password@rabbit1:5672,user:password@rabbit2:5672/\"   # mos
 
     fn judge(&self, seen: &Replies<Answer>) -> Judgement {
         seen.judge(&self.peer, |whom, answer| {
-            Judgement::healthy(match answer {
-                Answer::Open { broker, vhost, .. } => {
-                    format!("{broker} takes messages for {} at {whom}", shown(vhost, 40))
-                }
-                Answer::Alive => format!("the broker is alive on {whom}"),
-            })
+            let Answer::Open { broker, vhost } = answer;
+            let vhost = shown(vhost, 40);
+            Judgement::healthy(format!("{broker} takes messages for {vhost} at {whom}"))
         })
     }
 }
@@ -226,19 +207,4 @@ pub(super) fn encryption(
     let certificate = path(certificate)?;
     let key = path(key)?.or_else(|| certificate.clone());
     Ok(Some(Encryption { verify, identity: certificate.zip(key), server_name: None }))
-}
-
-/// That a broker lives is seen by its leave-taking: whoever connects and says nothing but that
-/// no more will come is let go at once, and no log has a word on it. Whoever asks for its
-/// version and then leaves has a warning of its own.
-fn alive(mut link: Link) -> Result<Answer, Trouble> {
-    use std::io::{ErrorKind, Read};
-    link.finish_writing()?;
-    match link.read(&mut [0; 64]) {
-        Ok(0) => Ok(Answer::Alive),
-        Ok(_) => Err(Trouble::garbled("speaks before it is spoken to, which no AMQP broker does")),
-        // RabbitMQ ends such a connection with a reset.
-        Err(error) if error.kind() == ErrorKind::ConnectionReset => Ok(Answer::Alive),
-        Err(error) => Err(error.into()),
-    }
 }
