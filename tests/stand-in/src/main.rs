@@ -60,11 +60,16 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Takes every connection, says a word on it, as a living server would, and keeps it.
 fn accept_all(listener: TcpListener) {
+    let name = std::env::args().next().unwrap_or_default();
+    let word: &[u8] = match name.ends_with("memcached") {
+        true => b"VERSION 1.6.18\r\n",
+        false => b"AMQP\0\0\x09\x01",
+    };
     thread::spawn(move || {
         let mut connections: Vec<TcpStream> = Vec::new();
         for mut connection in listener.incoming().flatten() {
             // A client may have gone.
-            let _ = connection.write_all(b"AMQP\0\0\x09\x01");
+            let _ = connection.write_all(word);
             connections.push(connection);
         }
     });
