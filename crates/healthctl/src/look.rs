@@ -99,6 +99,12 @@ pub(crate) fn at_container(
     {
         // Its processes look alive, and its sockets are as they were.
         let because = "it is paused by its engine: nothing in it runs";
+        // That it does not answer either is no fault of its own.
+        for finding in report.findings.iter_mut().filter(|finding| finding.late) {
+            if let Verdict::Unhealthy { because, .. } = &finding.verdict {
+                finding.verdict = Verdict::environment(because.clone());
+            }
+        }
         report.findings.insert(0, Finding::new(KIND, Verdict::environment(because).into(), None));
     }
     looked

@@ -51,11 +51,11 @@ fn each_role_asks_its_own_question() -> Result<()> {
 
 #[test]
 fn as_another_user_than_the_service_it_says_what_its_proof_rests_on() -> Result<()> {
-    let image = scratch_image("memcached")?;
-    let command = ["/memcached", "listen", "127.0.0.1:11211"];
+    let image = scratch_image("mariadbd")?;
+    let command = ["/mariadbd", "listen", "127.0.0.1:3306"];
     let container = Container::run(&BARE, &image, &command)?.ready()?;
     let answer = container.exec(&["--user", "12345"], &["/openstack/healthcheck"])?;
-    check(&answer, 0, "healthy: memcached: 2 checks");
+    check(&answer, 0, "healthy: mariadb: 2 checks");
     assert!(answer.output.contains("owner known by its user only"), "{}", answer.output);
     assert!(answer.output.contains("hint: "), "{}", answer.output);
     Ok(())
