@@ -1,6 +1,4 @@
-//! `cargo xtask`: everything this repository does beside compiling.
-//!
-//! A doorbell: one line per command here, and one file per command beside it.
+//! `cargo xtask`: everything this repository does beside compiling. A doorbell: one line per command here, and one file per command beside it.
 
 mod base_image;
 mod bench;
@@ -21,9 +19,8 @@ mod session;
 mod test;
 mod tidy;
 
-use std::process::ExitCode;
-
 use clap::{Parser, Subcommand};
+use std::process::ExitCode;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", about, disable_help_subcommand = true)]
@@ -55,11 +52,9 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Tidy(args) => tidy::run(&args),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
+    if let Err(error) = done {
+        eprintln!("error: {error:#}");
+        return ExitCode::FAILURE;
     }
+    ExitCode::SUCCESS
 }
