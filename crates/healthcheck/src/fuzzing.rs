@@ -32,16 +32,21 @@ pub const TARGETS: &[Target] = &[
     ("http", http),
     ("http-url", http_url),
     ("json", JsonCondition::fuzz),
+    ("jsonrpc", peers::jsonrpc),
     ("keyvalue", key_value),
+    ("libvirt", peers::libvirt),
     ("maintenance", |bytes| maintenance::fuzz(&lossy(bytes))),
     ("memcached", peers::memcached),
     ("mysql", peers::mysql),
     ("oslo", |bytes| oslo::fuzz(&lossy(bytes))),
     ("ovsdb", peers::ovsdb),
+    ("postgres", peers::postgres),
     ("redact", redacted),
+    ("redis", peers::redis),
     ("text", shown),
     ("tls", encrypted),
     ("urls", urls),
+    ("vty", peers::vty),
 ];
 
 fn lossy(bytes: &[u8]) -> String {

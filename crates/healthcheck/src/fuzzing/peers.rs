@@ -4,7 +4,10 @@
 use crate::link::Timed;
 use crate::peer::Trouble;
 use crate::protocols::scripted::Scripted;
-use crate::protocols::{amqp, dns, greeting, haproxy, jsonrpc, memcached, mysql, ovsdb};
+use crate::protocols::{
+    amqp, base64, dns, greeting, haproxy, jsonrpc, libvirt, memcached, mysql, ovsdb, postgres,
+    resp, vty,
+};
 use crate::settings::secret::Secret;
 use regex_lite::Regex;
 use std::io::{self, Read, Write};
@@ -63,6 +66,29 @@ pub(super) fn haproxy(bytes: &[u8]) {
     check(haproxy::account(Scripted::new(bytes)));
 }
 
+/// Any daemon of Open vSwitch; what it wants back is bounded.
+pub(super) fn jsonrpc(bytes: &[u8]) {
+    let mut server = Scripted::new(bytes);
+    let mut calls = 0;
+    let mut daemon = jsonrpc::Caller::new(&mut server);
+    while let Some(answer) = check(daemon.call("version", &serde_json::Value::Null)) {
+        calls += 1;
+        drop(answer);
+    }
+    drop(daemon);
+    // A call, and as many echoes as may come before its answer.
+    let most = (calls + 1) * (64 + 32 * (4 << 10));
+    assert!(server.heard().len() <= most, "{} bytes said", server.heard().len());
+}
+
+/// A daemon of libvirt's, to one that wants its version and to one that wants a sign of life.
+pub(super) fn libvirt(bytes: &[u8]) {
+    for uri in [Some("qemu:///system"), None] {
+        check(libvirt::version(Scripted::new(bytes), uri));
+    }
+    check(libvirt::ping(Scripted::new(bytes)));
+}
+
 /// A cache's version.
 pub(super) fn memcached(bytes: &[u8]) {
     check(memcached::version(Scripted::new(bytes)));
@@ -86,6 +112,59 @@ pub(super) fn ovsdb(bytes: &[u8]) {
     check(ovsdb::databases(Scripted::new(bytes)));
     let mut daemon = jsonrpc::Caller::new(Scripted::new(bytes));
     while check(daemon.call("version", &serde_json::Value::Array(Vec::new()))).is_some() {}
+}
+
+/// Where it begins, then what is said: 0 an answer about TLS, 1 to one that is let in
+/// already, 2 a challenge of SCRAM, 3 base64, anything else from the login on.
+pub(super) fn postgres(bytes: &[u8]) {
+    let Some((stage, said)) = bytes.split_first() else { return };
+    let login = postgres::Login { user: "nova", password: SECRET, database: None };
+    let let_in = b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I";
+    let said = match stage {
+        0 => {
+            check(postgres::wants_tls(&mut Scripted::new(said)));
+            return;
+        }
+        1 => [let_in, said].concat(),
+        2 => return postgres::fuzz_scram(&String::from_utf8_lossy(said), SECRET),
+        3 => {
+            let text = String::from_utf8_lossy(said);
+            let decoded = base64::decode(&text).unwrap_or_default();
+            assert!(decoded.len() <= text.len());
+            assert_eq!(base64::decode(&base64::encode(said)).as_deref(), Some(said));
+            return;
+        }
+        _ => said.to_vec(),
+    };
+    let Some(postgres::Entered::In(mut session)) =
+        check(postgres::login(Scripted::new(said), &login))
+    else {
+        return;
+    };
+    while check(session.ask("select 1")).is_some() {}
+}
+
+/// redis, and a sentinel, to one with a password and to one without.
+pub(super) fn redis(bytes: &[u8]) {
+    let password = Secret::new(SECRET);
+    for password in [Some(&password), None] {
+        let mut redis = resp::Resp::new(Scripted::new(bytes));
+        let questions: [&[&str]; 1] = [&["INFO", "replication"]];
+        let Some(said) = check(redis.ask("nova", password, &questions)) else { continue };
+        for said in said {
+            let _ = (said.info("role"), said.field("name"));
+        }
+        while check(redis.answer()).is_some() {}
+    }
+}
+
+/// A daemon of FRRouting's.
+pub(super) fn vty(bytes: &[u8]) {
+    let mut daemon = vty::Vty::new(Scripted::new(bytes));
+    while let Some((text, _)) = check(daemon.run("show version")) {
+        // What is no UTF-8 is replaced, by three bytes for one.
+        assert!(text.len() <= 3 * bytes.len());
+    }
 }
 
 /// A stream on which nobody waits.

@@ -183,6 +183,15 @@ impl<S: Read + Write> Session<S> {
     }
 }
 
+/// A challenge, with the nonce `nonce`, of a server that may say anything.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz_scram(challenge: &str, password: &str) {
+    let (mut scram, _) = Scram::with("nonce".to_owned());
+    let Some(answer) = scram.answer(challenge, password) else { return };
+    assert!(!answer.contains(password), "{answer}");
+    assert!(!scram.is_confirmed_by(challenge));
+}
+
 /// A row's values.
 fn row(said: &[u8]) -> Option<Row> {
     let (count, mut rest) = said.split_first_chunk::<2>()?;

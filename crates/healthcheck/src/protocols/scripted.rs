@@ -18,7 +18,6 @@ impl Scripted {
     }
 
     /// All that was said to it.
-    #[cfg(test)]
     pub(crate) fn heard(&self) -> &[u8] {
         &self.heard
     }

@@ -34,7 +34,7 @@ impl Scram {
         Ok(Self::with(base64::encode(&random)))
     }
 
-    fn with(nonce: String) -> (Self, String) {
+    pub(super) fn with(nonce: String) -> (Self, String) {
         let first = format!("n,,n=,r={nonce}");
         (Self { nonce, confirmation: None }, first)
     }
