@@ -10,8 +10,9 @@ aside() { docker exec --detach --user 0 "$LAB-$1" "${@:2}"; }
 # network SERVICE COMMAND…: runs a program of the host in its container's network.
 network() { nsenter --net="/proc/$(docker inspect --format '{{.State.Pid}}' "$LAB-$1")/ns/net" -- "${@:2}"; }
 
-# mounts SERVICE COMMAND…: runs a program of the container with the host's power over its mounts.
-mounts() { nsenter --mount="/proc/$(docker inspect --format '{{.State.Pid}}' "$LAB-$1")/ns/mnt" -- "${@:2}"; }
+# mounts SERVICE COMMAND…: runs a program of the container with the host's power over its mounts. Among its processes, since umount
+# reads /proc/self.
+mounts() { nsenter --target "$(docker inspect --format '{{.State.Pid}}' "$LAB-$1")" --mount --pid -- "${@:2}"; }
 
 # program SERVICE: what its processes have in their command lines.
 program() { awk -F '\t' -v name="$1" '$1 == name { print $2 }' <<<"$LAB_PROGRAMS"; }
