@@ -34,7 +34,7 @@ pub(super) fn amqp(bytes: &[u8]) {
     if let Some(broker) = check(amqp::visit(Scripted::new(bytes), &login)) {
         assert!(broker.to_string().len() < 200);
     }
-    let server = amqp::Server { exchange: "nova", queue: "conductor.host1" };
+    let server = amqp::Server { exchange: "nova", queue: "conductor.host1", namespace: None };
     check(amqp::ping(Timeless(Scripted::new(bytes)), &login, &server));
 }
 

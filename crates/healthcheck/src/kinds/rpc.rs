@@ -24,6 +24,7 @@ pub struct Rpc {
     program: Program,
     exchange: String,
     queue: String,
+    namespace: Option<String>,
 }
 
 /// The fields of an `rpc` check.
@@ -36,6 +37,7 @@ pub struct Written {
     topic: Var<String>,
     process: Option<Program>,
     host: Option<Var<String>>,
+    namespace: Option<Var<String>>,
     tls: Option<Var<bool>>,
     ca: Option<Var<String>>,
     certificate: Option<Var<String>>,
@@ -56,7 +58,7 @@ const PORT: Port = Port::new(5672).expect("not 0");
 
 impl Kind for Rpc {
     const NAME: &'static str = "rpc";
-    const ABOUT: &'static str = "the service answers oslo.messaging's RPC ping through RabbitMQ, in its own queue; it does where `rpc_ping_enabled` is set";
+    const ABOUT: &'static str = "the service answers an RPC ping through RabbitMQ, in its own queue: its project's own, or oslo.messaging's, which it does where `rpc_ping_enabled` is set";
     const EXAMPLE: &'static str = "\
 [[check]]
 kind = \"rpc\"
@@ -66,7 +68,10 @@ topic = \"conductor\"
 host = \"compute-1\"             # mostly \"{host}\"; the host's name if not given
 ";
     const FIELDS: Fields = &[
-        ("to", "the broker's URL, mostly `\"{transport_url}\"`"),
+        (
+            "to",
+            "the broker's URL, mostly `\"{transport_url}\"`; where that is not to be read, the service is not pinged",
+        ),
         (
             "enabled",
             "whether the service answers pings, its `rpc_ping_enabled`; where that is not to be read, it is not pinged",
@@ -77,6 +82,10 @@ host = \"compute-1\"             # mostly \"{host}\"; the host's name if not giv
         (
             "host",
             "the service's name among those of its topic; if not given or not set, the host's name as the service sees it",
+        ),
+        (
+            "namespace",
+            "where the service has a `ping` of its own, as nova has in `baseapi`; if not given or empty, oslo.messaging's is called",
         ),
         ("tls", "whether to speak TLS; `false` if not given"),
         ("ca", "a PEM file of authorities in the container; without it nobody verifies the broker"),
@@ -112,7 +121,11 @@ host = \"compute-1\"             # mostly \"{host}\"; the host's name if not giv
             unix: None,
             process: None,
         };
-        let accounts = accounts(written.to.as_slice(), scene)?;
+        let accounts = match accounts(written.to.as_slice(), scene) {
+            // Who may not know how to log in has weaker proofs.
+            Err(Unplanned::Unfound(unfound)) => return Err(Unplanned::Moot(unfound.to_string())),
+            accounts => accounts?,
+        };
         let mut peer = Peer::plan(&whom, PORT, scene)?;
         let files = [&written.ca, &written.certificate, &written.key];
         let verify_name = written.verify_name.as_ref();
@@ -130,7 +143,9 @@ host = \"compute-1\"             # mostly \"{host}\"; the host's name if not giv
         };
         let exchange = scene.value(&written.exchange)?;
         let queue = format!("{}.{host}", scene.value(&written.topic)?);
-        Ok(Self { peer, accounts, name: name(scene), program, exchange, queue })
+        let namespace = written.namespace.as_ref().map(|name| scene.value(name)).transpose()?;
+        let namespace = namespace.filter(|name| !name.is_empty());
+        Ok(Self { peer, accounts, name: name(scene), program, exchange, queue, namespace })
     }
 
     fn describe(&self) -> String {
@@ -139,7 +154,11 @@ host = \"compute-1\"             # mostly \"{host}\"; the host's name if not giv
 
     fn observe(&self, from: &Vantage, by: Deadline) -> Result<Seen, Blind> {
         let mut ports = Vec::new();
-        let server = Server { exchange: &self.exchange, queue: &self.queue };
+        let server = Server {
+            exchange: &self.exchange,
+            queue: &self.queue,
+            namespace: self.namespace.as_deref(),
+        };
         let replies = self.peer.speak(Hosts::UntilOneAnswers, from, by, |spoken| {
             let Some(account) = Account::at(&self.accounts, spoken.host) else {
                 return Err(peer::Trouble::denied("nobody to log in as"));

@@ -153,12 +153,19 @@ fn message(body: &str) -> Vec<u8> {
 }
 
 fn pinged(after_channel: &[Vec<u8>]) -> (Result<Pinged, (What, String)>, Vec<u8>) {
+    pinged_in(None, after_channel)
+}
+
+fn pinged_in(
+    namespace: Option<&str>,
+    after_channel: &[Vec<u8>],
+) -> (Result<Pinged, (What, String)>, Vec<u8>) {
     let said = [START, TUNE, OPEN_OK, CHANNEL_OPEN_OK, &after_channel.concat()].concat();
     let mut broker = Scripted::new(said);
     let password = Secret::new("s3cret");
     let login =
         Login { user: "nova", password: &password, vhost: "/", name: "a test", heartbeat: 8 };
-    let server = Server { exchange: "nova", queue: "conductor.host1" };
+    let server = Server { exchange: "nova", queue: "conductor.host1", namespace };
     let pinged = ping(&mut broker, &login, &server);
     let pinged = pinged.map_err(|trouble| (trouble.what, trouble.words));
     (pinged, broker.heard().to_vec())
@@ -203,6 +210,16 @@ fn a_server_that_answers_is_told_from_one_that_nobody_is() {
     let text = String::from_utf8_lossy(&heard);
     assert!(text.contains(r#"\"method\":\"oslo_rpc_server_ping\""#), "{text}");
     assert!(text.contains(r#"\"_reply_q\":\"amq.gen-1\""#), "{text}");
+    let (_, heard) = pinged_in(Some("baseapi"), std::slice::from_ref(&start));
+    let text = String::from_utf8_lossy(&heard);
+    for wanted in [
+        r#"\"method\":\"ping\""#,
+        r#"\"namespace\":\"baseapi\""#,
+        r#"\"args\":{\"arg\":\"healthcheck\"}"#,
+        r#"\"_msg_id\":\"amq.gen-1\""#,
+    ] {
+        assert!(text.contains(wanted), "{wanted}: {text}");
+    }
 
     for (said, words) in [
         (message("{}"), "brought an answer that is not oslo.messaging's"),

@@ -20,6 +20,9 @@ pub(crate) struct Server<'a> {
     pub(crate) exchange: &'a str,
     /// Its own queue, and what leads there: `conductor.host1`.
     pub(crate) queue: &'a str,
+    /// Where its project has a `ping` of its own, as nova has in `baseapi`; else it is
+    /// oslo.messaging's that is called.
+    pub(crate) namespace: Option<&'a str>,
 }
 
 /// What came of a ping.
@@ -47,7 +50,7 @@ const FAREWELL: Duration = Duration::from_millis(200);
 
 const CHANNEL: u16 = 1;
 
-/// Calls `oslo_rpc_server_ping` and waits for the answer.
+/// Calls the server's ping and waits for the answer.
 ///
 /// The server's queue is looked at before anything is put there: what waits in a queue that
 /// nobody reads would only be more to forget. The call expires when we stop waiting. Our own
@@ -105,7 +108,7 @@ impl<S: Read + Write + Timed> Connection<S> {
 
         let by = self.frames.stream().deadline();
         let patience = by.remaining().saturating_sub(FAREWELL);
-        let call = call(&ours);
+        let call = call(server.namespace, &ours);
         let mut said = Said::default();
         said.method(CHANNEL, wire::BASIC_CONSUME, |arguments| {
             arguments.u16(0);
@@ -206,15 +209,18 @@ fn declared(arguments: &[u8]) -> Option<(String, (u32, u32))> {
 
 /// The call, as `rpc_common.serialize_msg` writes it; our queue's name is unique, and so
 /// names the call as well.
-fn call(ours: &str) -> String {
-    let message = json!({
-        "method": "oslo_rpc_server_ping",
-        "args": {},
-        "_msg_id": ours,
-        "_reply_q": ours,
-        "_timeout": null,
-        "_unique_id": ours,
-    });
+fn call(namespace: Option<&str>, ours: &str) -> String {
+    let mut message = match namespace {
+        // Of any version: what is not said is 1.0, which all are compatible with.
+        Some(namespace) => {
+            json!({ "method": "ping", "namespace": namespace, "args": { "arg": "healthcheck" } })
+        }
+        None => json!({ "method": "oslo_rpc_server_ping", "args": {} }),
+    };
+    message["_msg_id"] = ours.into();
+    message["_reply_q"] = ours.into();
+    message["_timeout"] = Value::Null;
+    message["_unique_id"] = ours.into();
     json!({ "oslo.version": "2.0", "oslo.message": message.to_string() }).to_string()
 }
 
