@@ -210,6 +210,7 @@ fn a_server_that_answers_is_told_from_one_that_nobody_is() {
     let text = String::from_utf8_lossy(&heard);
     assert!(text.contains(r#"\"method\":\"oslo_rpc_server_ping\""#), "{text}");
     assert!(text.contains(r#"\"_reply_q\":\"amq.gen-1\""#), "{text}");
+    assert!(text.contains(r#"\"_context_read_deleted\":\"no\""#), "{text}");
     let (_, heard) = pinged_in(Some("baseapi"), std::slice::from_ref(&start));
     let text = String::from_utf8_lossy(&heard);
     for wanted in [

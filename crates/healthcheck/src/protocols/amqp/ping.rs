@@ -217,6 +217,8 @@ fn call(namespace: Option<&str>, ours: &str) -> String {
         }
         None => json!({ "method": "oslo_rpc_server_ping", "args": {} }),
     };
+    // The caller's context: cinder, manila and masakari make none without this, and log that.
+    message["_context_read_deleted"] = "no".into();
     message["_msg_id"] = ours.into();
     message["_reply_q"] = ours.into();
     message["_timeout"] = Value::Null;
