@@ -83,6 +83,9 @@ brokers() { for each in rabbit1 rabbit2; do docker inspect "$LAB-$each" >/dev/nu
 # rabbitmqctl SERVICE ARGUMENT…: as the broker's own user, who has its cookie.
 rabbitmqctl() { docker exec --user rabbitmq "$LAB-$1" rabbitmqctl --quiet "${@:2}"; }
 
+# alarmed SERVICE WHAT: whether the broker has an alarm of it.
+alarmed() { docker exec --user rabbitmq "$LAB-$1" rabbitmq-diagnostics --quiet alarms | grep -qi "$2"; }
+
 # connected_to PORT: whether any service on the message bus is.
 connected_to() {
     local each

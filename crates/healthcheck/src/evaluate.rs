@@ -5,10 +5,11 @@ use crate::definition::AtWorst;
 use crate::kinds::{Judgement, Look, Waits};
 use crate::plan::{Plan, Planned};
 use crate::settings::secret::{HIDDEN, is_secret_name};
-use crate::starved::Watch;
+use crate::starved::{self, Watch};
 use crate::text::shown;
 use crate::verdict::Verdict;
 use serde_json::Value;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -73,10 +74,17 @@ impl Finding {
         self
     }
 
-    /// What did not happen in time says nothing where nobody got to run.
-    fn excused(mut self, how: &str) -> Self {
-        let because = self.verdict.because().unwrap_or_default();
-        self.verdict = Verdict::starved(format!("{how}; {because}"));
+    /// Whether it is a fault only because something did not happen in time.
+    fn is_late(&self) -> bool {
+        self.late && matches!(self.verdict, Verdict::Unhealthy { .. })
+    }
+
+    /// What did not happen in time says nothing where somebody did not get to run.
+    fn excused(mut self, how: Option<impl fmt::Display>) -> Self {
+        if let Some(how) = how {
+            let because = self.verdict.because().unwrap_or_default();
+            self.verdict = Verdict::starved(format!("{how}; {because}"));
+        }
         self
     }
 
@@ -128,7 +136,8 @@ const STACK: usize = 512 << 10;
 /// for each check, at the latest when the deadline has passed.
 pub fn evaluate(plan: &Plan, from: &Arc<Vantage>) -> Vec<Finding> {
     let by = Deadline::after(plan.deadline);
-    let look_by = Deadline::after(plan.deadline - margin(plan.deadline));
+    let look_for = plan.deadline - margin(plan.deadline);
+    let look_by = Deadline::after(look_for);
     let mut findings: Vec<Option<Finding>> = vec![None; plan.checks.len()];
     let (sender, answers) = channel();
     for (index, planned) in plan.checks.iter().enumerate() {
@@ -145,6 +154,11 @@ pub fn evaluate(plan: &Plan, from: &Arc<Vantage>) -> Vec<Finding> {
                 // What a broken look leaves behind is dropped with it.
                 let work = AssertUnwindSafe(|| look.look(&from, look_by));
                 let finding = catch_unwind(work).unwrap_or_else(|_| broken(kind, &*look));
+                let over = look_for.saturating_sub(look_by.remaining());
+                let finding = match finding.is_late() {
+                    true => finding.excused(starved::ourselves(&from, over)),
+                    false => finding,
+                };
                 // Nobody listens any more once the deadline has passed.
                 let _ = sender.send((index, finding));
             }
@@ -185,9 +199,7 @@ pub fn evaluate(plan: &Plan, from: &Arc<Vantage>) -> Vec<Finding> {
             finding.unwrap_or_else(|| unanswered(planned.kind, &planned.look, plan.deadline))
         })
         .collect();
-    let is_late =
-        |finding: &Finding| finding.late && matches!(finding.verdict, Verdict::Unhealthy { .. });
-    let starved = match findings.iter().any(is_late) {
+    let starved = match findings.iter().any(Finding::is_late) {
         true => watch.unwrap_or_else(|| Watch::begin(plan.program.as_ref(), from)).end(from, by),
         false => None,
     };
@@ -195,9 +207,9 @@ pub fn evaluate(plan: &Plan, from: &Arc<Vantage>) -> Vec<Finding> {
         .iter()
         .zip(findings)
         .map(|(planned, finding)| {
-            let finding = match &starved {
-                Some(how) if is_late(&finding) => finding.excused(how),
-                _ => finding,
+            let finding = match finding.is_late() {
+                true => finding.excused(starved.as_ref()),
+                false => finding,
             };
             finding.named(&planned.name).at_worst(planned.at_worst).without_secrets(planned)
         })

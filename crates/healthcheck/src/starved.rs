@@ -8,14 +8,25 @@ use vantage::{Deadline, Pid, Scheduled, Starvation, Vantage};
 /// Waiting for a CPU for half of the time is starving: what is merely busy gets its turn.
 const STARVED: f64 = 0.5;
 
-/// That we waited says less of the service than that it did.
-const STARVED_OURSELVES: f64 = 0.8;
-
 /// How long is watched where nothing was watched before: many turns of the
 /// scheduler, a small part of any deadline.
 const GLANCE: Duration = Duration::from_millis(250);
 
-/// A watch over what the service's threads, and ours, wait for.
+/// That the calling thread, started `over` ago to look, did not get to run, in words.
+pub(crate) fn ourselves(from: &Vantage, over: Duration) -> Option<String> {
+    let waited = from.own_wait();
+    is_most(waited, over).then(|| format!("this check waited for a CPU for {}", of(waited, over)))
+}
+
+fn is_most(span: Duration, over: Duration) -> bool {
+    span >= over.mul_f64(STARVED) && !span.is_zero()
+}
+
+fn of(span: Duration, over: Duration) -> String {
+    format!("{:.1} s of {:.1} s", span.as_secs_f64(), over.as_secs_f64())
+}
+
+/// A watch over what the service's threads wait for.
 pub(crate) struct Watch {
     pids: Vec<Pid>,
     begun: Scheduled,
@@ -44,25 +55,13 @@ impl Watch {
 }
 
 fn told(seen: &Starvation) -> Option<String> {
-    let Starvation { over, service, own, throttled } = *seen;
-    let exceeds = |span: Duration, part| span >= over.mul_f64(part) && !span.is_zero();
-    let is_most = |span| exceeds(span, STARVED);
-    let seconds = |span: Duration| format!("{:.1} s", span.as_secs_f64());
-    let of = seconds(over);
-    if is_most(throttled) {
-        let throttled = seconds(throttled);
-        return Some(format!(
-            "its control group's CPU limit held the container back for {throttled} of {of}"
-        ));
+    let Starvation { over, service, throttled } = *seen;
+    if is_most(throttled, over) {
+        let span = of(throttled, over);
+        return Some(format!("its control group's CPU limit held the container back for {span}"));
     }
-    if is_most(service) {
-        let service = seconds(service);
-        return Some(format!("the service waited for a CPU for {service} of {of}"));
-    }
-    if exceeds(own, STARVED_OURSELVES) {
-        return Some(format!("this check waited for a CPU for {} of {of}", seconds(own)));
-    }
-    None
+    is_most(service, over)
+        .then(|| format!("the service waited for a CPU for {}", of(service, over)))
 }
 
 #[cfg(test)]
@@ -73,19 +72,17 @@ mod tests {
 
     #[test]
     fn only_who_waited_most_of_the_time_was_starved() {
-        let seen = |service, own, throttled| {
+        let seen = |service, throttled| {
             let ms = Duration::from_millis;
-            let over = ms(4000);
-            told(&Starvation { over, service: ms(service), own: ms(own), throttled: ms(throttled) })
+            told(&Starvation { over: ms(4000), service: ms(service), throttled: ms(throttled) })
         };
-        assert_eq!(seen(0, 0, 0), None);
-        assert_eq!(seen(1900, 3100, 1900), None);
-        assert_eq!(seen(3100, 0, 0).unwrap(), "the service waited for a CPU for 3.1 s of 4.0 s");
+        assert_eq!(seen(0, 0), None);
+        assert_eq!(seen(1900, 1900), None);
+        assert_eq!(seen(3100, 0).unwrap(), "the service waited for a CPU for 3.1 s of 4.0 s");
         assert_eq!(
-            seen(3100, 0, 3300).unwrap(),
+            seen(3100, 3300).unwrap(),
             "its control group's CPU limit held the container back for 3.3 s of 4.0 s"
         );
-        assert_eq!(seen(0, 3300, 0).unwrap(), "this check waited for a CPU for 3.3 s of 4.0 s");
         assert_eq!(told(&Starvation::default()), None);
     }
 }

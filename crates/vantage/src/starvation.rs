@@ -23,7 +23,6 @@ const CPU_STAT: [&str; 3] = [
 pub struct Scheduled {
     at: Instant,
     threads: HashMap<(Pid, u32), Times>,
-    own: Option<Times>,
     throttled: Option<Duration>,
 }
 
@@ -43,8 +42,6 @@ pub struct Starvation {
     /// How long the thread that waited longest did; nothing of those that had
     /// a third of that time to run.
     pub service: Duration,
-    /// How long we ourselves waited.
-    pub own: Duration,
     /// How long the container's control group held it back.
     pub throttled: Duration,
 }
@@ -62,11 +59,17 @@ impl Vantage {
                 }
             }
         }
-        let own = std::fs::read("/proc/thread-self/schedstat").ok();
-        let own = own.filter(|_| !self.is_fixture()).and_then(|text| parse(&text));
         let throttled =
             CPU_STAT.iter().find_map(|path| throttled(&self.read_text(Path::new(path)).ok()?));
-        Scheduled { at: Instant::now(), threads, own, throttled }
+        Scheduled { at: Instant::now(), threads, throttled }
+    }
+
+    /// How long the calling thread has waited for a CPU since it was started; nothing where
+    /// that is not known.
+    pub fn own_wait(&self) -> Duration {
+        let read = || std::fs::read("/proc/thread-self/schedstat").ok();
+        let own = (!self.is_fixture()).then(read).flatten().and_then(|text| parse(&text));
+        own.map_or(Duration::ZERO, |times| times.wait)
     }
 
     fn threads(&self, pid: Pid, limit: usize) -> Vec<u32> {
@@ -87,11 +90,9 @@ impl Scheduled {
             (times.wait > times.run * 3).then_some(times.wait)
         });
         let throttled = self.throttled.zip(earlier.throttled);
-        let own = self.own.zip(earlier.own).map(|(now, then)| now.since(&then).wait);
         Starvation {
             over: self.at.saturating_duration_since(earlier.at),
             service: waits.max().unwrap_or_default(),
-            own: own.unwrap_or_default(),
             throttled: throttled.map_or(Duration::ZERO, |(now, then)| now.saturating_sub(then)),
         }
     }
@@ -137,7 +138,7 @@ mod tests {
                 ((Pid::new(7), thread), Times { run: ms(run), wait: ms(wait) })
             })
             .collect();
-        Scheduled { at: Instant::now(), threads, own: None, throttled: Some(ms(throttled)) }
+        Scheduled { at: Instant::now(), threads, throttled: Some(ms(throttled)) }
     }
 
     #[test]
@@ -166,7 +167,22 @@ mod tests {
         let vantage = Vantage::inside().unwrap();
         let own = [Pid::new(std::process::id())];
         let first = vantage.scheduled(&own);
-        assert!(first.own.is_some() && !first.threads.is_empty());
+        assert!(!first.threads.is_empty());
         assert!(vantage.scheduled(&own).since(&first).over > Duration::ZERO);
+    }
+
+    #[test]
+    fn a_thread_that_shares_a_cpu_with_many_has_waited_for_it() {
+        let vantage = Vantage::inside().unwrap();
+        let busy = std::sync::atomic::AtomicBool::new(true);
+        let is_busy = || busy.load(std::sync::atomic::Ordering::Relaxed);
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) + 1;
+        std::thread::scope(|scope| {
+            for _ in 1..threads {
+                scope.spawn(|| while is_busy() {});
+            }
+            while vantage.own_wait().is_zero() {}
+            busy.store(false, std::sync::atomic::Ordering::Relaxed);
+        });
     }
 }

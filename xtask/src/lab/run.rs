@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -14,6 +14,7 @@ use super::referee::{Referee, Shells, hold_all};
 use super::results::{About, Results, Row};
 use super::ruling::Outcome;
 use super::services::Service;
+use super::stage::Stage;
 use super::table;
 use crate::engine::Engine;
 use crate::program::Program;
@@ -39,12 +40,6 @@ pub(crate) struct Options {
     /// Only what docs/lab.json does not have yet
     #[arg(long)]
     resume: bool,
-    /// This healthctl, instead of building one
-    #[arg(long)]
-    healthctl: Option<PathBuf>,
-    /// What the given programs were built from, where that is not what is checked out
-    #[arg(long, value_name = "COMMIT")]
-    built_from: Option<String>,
     /// Leave docs/lab.md and docs/lab.json as they are; print the page
     #[arg(long)]
     dry_run: bool,
@@ -53,19 +48,11 @@ pub(crate) struct Options {
 impl Options {
     /// All faults, on the lab of this name.
     pub(crate) fn everything(name: &str) -> Self {
-        Self {
-            faults: Vec::new(),
-            name: name.to_owned(),
-            lanes: 2,
-            resume: false,
-            healthctl: None,
-            built_from: None,
-            dry_run: false,
-        }
+        Self { faults: Vec::new(), name: name.to_owned(), lanes: 2, resume: false, dry_run: false }
     }
 }
 
-/// Does faults to the lab that is up, and writes `docs/lab.json` and `docs/lab.md` after each.
+/// Does faults to the lab that is up, with the probe as it is now, and writes `docs/lab.json` and `docs/lab.md` after each.
 pub(crate) fn run(session: &Session, engine: &Engine, options: &Options) -> Result<()> {
     let began = Instant::now();
     let faults = Faults::read(session.root())?;
@@ -81,20 +68,15 @@ pub(crate) fn run(session: &Session, engine: &Engine, options: &Options) -> Resu
         chosen.retain(|fault| !results.has(&fault.name));
     }
     chosen.retain(|fault| !faults.judged(fault, &there).is_empty());
-    let healthctl = match &options.healthctl {
-        Some(given) => given.clone(),
-        None => {
-            let step = session.progress.start("healthctl, optimised");
-            let built = probe::build_healthctl_optimised(session)?;
-            step.done("");
-            built.path
-        }
-    };
+    let step = session.progress.start("healthctl, optimised");
+    let healthctl = probe::build_healthctl_optimised(session)?.path;
+    step.done("");
+    let step = session.progress.start("static probe");
+    let probe = probe::build_probe(session)?;
+    step.done(&probe.describe());
+    Stage::new(session, engine, &options.name).install_probe(&probe.path)?;
     results.about = About { took: results.about.took, ..about(session, engine, options, &there)? };
-    let commit = match &options.built_from {
-        Some(given) => given.clone(),
-        None => commit(session)?,
-    };
+    let commit = commit(session)?;
     let referee = Referee {
         session,
         commit: &commit,

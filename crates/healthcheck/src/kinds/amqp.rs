@@ -89,17 +89,11 @@ to = \"rabbit://user:password@rabbit1:5672,user:password@rabbit2:5672/\"   # mos
     type Seen = Replies<Answer>;
 
     fn plan(written: &Written, scene: &Scene<'_>) -> Result<Self, Unplanned> {
-        let no_port = OneOrMany::default();
-        let whom = peer::Written { to: &written.to, port: &no_port, unix: None, process: None };
-        let logins = accounts(written.to.as_slice(), scene)?;
-        let mut peer = Peer::plan(&whom, PORT, scene)?;
         let files = [&written.ca, &written.certificate, &written.key];
         let verify_name = written.verify_name.as_ref();
-        if let Some(encryption) = encryption(written.tls.as_ref(), files, verify_name, scene)? {
-            peer = peer.encrypted(encryption);
-        }
+        let encryption = encryption(written.tls.as_ref(), files, verify_name, scene)?;
         let hosts = if written.all { Hosts::Each } else { Hosts::UntilOneAnswers };
-        Ok(Self { peer, logins, name: name(scene), hosts })
+        Self::at(&written.to, encryption, hosts, scene)
     }
 
     fn describe(&self) -> String {
@@ -127,6 +121,25 @@ to = \"rabbit://user:password@rabbit1:5672,user:password@rabbit2:5672/\"   # mos
             let vhost = shown(vhost, 40);
             Judgement::healthy(format!("{broker} takes messages for {vhost} at {whom}"))
         })
+    }
+}
+
+impl Amqp {
+    /// That the service is let in at its brokers, with its own user.
+    pub(super) fn at(
+        to: &OneOrMany<Var<String>>,
+        encryption: Option<Encryption>,
+        hosts: Hosts,
+        scene: &Scene<'_>,
+    ) -> Result<Self, Unplanned> {
+        let no_port = OneOrMany::default();
+        let whom = peer::Written { to, port: &no_port, unix: None, process: None };
+        let logins = accounts(to.as_slice(), scene)?;
+        let mut peer = Peer::plan(&whom, PORT, scene)?;
+        if let Some(encryption) = encryption {
+            peer = peer.encrypted(encryption);
+        }
+        Ok(Self { peer, logins, name: name(scene), hosts })
     }
 }
 

@@ -6,9 +6,11 @@
 mod dependency;
 mod movement;
 
+use super::amqp::{self, Amqp};
 use super::{Fields, Judgement, Kind, Level};
 use crate::definition::{OneOrMany, Var};
 use crate::owner::Holders;
+use crate::peer::{Hosts, Replies};
 use crate::plan::{Scene, Unplanned};
 use crate::program::Program;
 use crate::settings::Unfound;
@@ -31,6 +33,8 @@ const AMQP: &[u8] = b"AMQP\0\0\x09\x01";
 pub struct Connected {
     program: Program,
     dependency: Dependency,
+    /// How it would log in, where that is known. Whose fault it is that it has not depends on whether it could.
+    login: Option<Amqp>,
     /// What must move, or why that is not known.
     heartbeat: Result<Option<Heartbeat>, Unfound>,
 }
@@ -54,6 +58,11 @@ pub struct Written {
     /// Whether a port may as well be the process's own, or a UDP socket's.
     #[serde(default)]
     either_end: bool,
+    tls: Option<Var<bool>>,
+    ca: Option<Var<String>>,
+    certificate: Option<Var<String>>,
+    key: Option<Var<String>>,
+    verify_name: Option<Var<bool>>,
 }
 
 /// What was seen.
@@ -76,6 +85,8 @@ pub struct Seen {
     unresolved: Vec<String>,
     /// What each address answered when nothing was connected.
     tried: Vec<Tried>,
+    /// What came of logging in instead, as the service would.
+    login: Option<Replies<amqp::Answer>>,
     /// Why one could not be tried.
     untried: Option<String>,
     /// Why movement could not be seen.
@@ -117,6 +128,14 @@ heartbeat = \"60s\"                         # oslo.messaging's heartbeat_timeout
         ),
         ("heartbeat", "how often something must move; `0` or not given: nothing must"),
         ("heartbeat-rate", "oslo.messaging's `heartbeat_rate`; 2 if not given"),
+        (
+            "tls",
+            "this and the next: how the service speaks to RabbitMQ, as in `amqp`. Where it holds no connection, whose fault that is depends on whether it is let in",
+        ),
+        ("ca", "as in `amqp`"),
+        ("certificate", "as in `amqp`"),
+        ("key", "as in `amqp`"),
+        ("verify-name", "as in `amqp`"),
     ];
     const PROVES: Level = Level::Moves;
     type Written = Written;
@@ -135,7 +154,8 @@ heartbeat = \"60s\"                         # oslo.messaging's heartbeat_timeout
             Some(Err(Unplanned::Unfound(unfound))) => Err(unfound),
             Some(Err(other)) => return Err(other),
         };
-        Ok(Self { program, dependency, heartbeat })
+        let login = written.login(scene).ok();
+        Ok(Self { program, dependency, login, heartbeat })
     }
 
     fn describe(&self) -> String {
@@ -159,6 +179,7 @@ heartbeat = \"60s\"                         # oslo.messaging's heartbeat_timeout
             perhaps: Vec::new(),
             unresolved: resolved.unresolved.clone(),
             tried: Vec::new(),
+            login: None,
             untried: None,
             motionless: match &table.source {
                 SocketSource::SockDiag => None,
@@ -202,7 +223,15 @@ heartbeat = \"60s\"                         # oslo.messaging's heartbeat_timeout
         // depends on whether the dependency answers.
         let absent =
             seen.connections.is_empty() && seen.datagrams.is_empty() && seen.elsewhere.is_empty();
-        if absent && seen.perhaps.is_empty() && !seen.processes.is_empty() {
+        if !absent || !seen.perhaps.is_empty() || seen.processes.is_empty() {
+            return Ok(seen);
+        }
+        if let Some(login) = &self.login {
+            match login.observe(from, by) {
+                Ok(replies) => seen.login = Some(replies),
+                Err(blind) => seen.untried = Some(blind.to_string()),
+            }
+        } else {
             // Where ports are all that is known, the dead connections say who was meant.
             let is_dead = |socket: &&Socket| {
                 matches!(socket.state, SocketState::SynSent | SocketState::CloseWait)
@@ -224,7 +253,7 @@ heartbeat = \"60s\"                         # oslo.messaging's heartbeat_timeout
         } else if seen.connections.is_empty() && !seen.datagrams.is_empty() {
             Judgement::healthy(format!("UDP socket on {}", seen.datagrams.join(", ")))
         } else if seen.connections.is_empty() {
-            let judgement = Judgement::from(self.judge_absence(seen));
+            let judgement = self.judge_absence(seen);
             match &seen.untried {
                 Some(why) => judgement.proof(format!("whether it accepts is not known ({why})")),
                 None => judgement,
@@ -247,42 +276,63 @@ heartbeat = \"60s\"                         # oslo.messaging's heartbeat_timeout
     }
 }
 
+impl Written {
+    fn login(&self, scene: &Scene<'_>) -> Result<Amqp, Unplanned> {
+        let files = [&self.ca, &self.certificate, &self.key];
+        let encryption =
+            amqp::encryption(self.tls.as_ref(), files, self.verify_name.as_ref(), scene)?;
+        Amqp::at(&self.to, encryption, Hosts::UntilOneAnswers, scene)
+    }
+}
+
 impl Connected {
     fn heartbeat(&self) -> Option<&Heartbeat> {
         self.heartbeat.as_ref().ok()?.as_ref()
     }
 
     /// No connection to what is named: whose fault is it?
-    fn judge_absence(&self, seen: &Seen) -> Verdict {
+    fn judge_absence(&self, seen: &Seen) -> Judgement {
         let (program, dependency) = (&self.program, &self.dependency);
         if let (Some((blind, _)), Some(remote)) = (&seen.weaker, seen.perhaps.first()) {
-            return Verdict::unknown(format!(
-                "cannot see whose connection to {remote} is: {blind}"
-            ));
+            let because = format!("cannot see whose connection to {remote} is: {blind}");
+            return Verdict::unknown(because).into();
         }
         if !seen.elsewhere.is_empty() {
-            return Verdict::degraded(format!(
+            let because = format!(
                 "{program} is connected to {}, which {} does not name today",
                 either(&seen.elsewhere),
                 dependency.origin()
-            ));
+            );
+            return Verdict::degraded(because).into();
         }
+        match (&self.login, &seen.login) {
+            (Some(login), Some(replies)) => match replies.answered() {
+                Some(whom) => self.judge_idleness(seen, whom, "lets it in").into(),
+                None => login.judge(replies),
+            },
+            _ => self.judge_knock(seen).into(),
+        }
+    }
+
+    /// No connection to one who would take it.
+    fn judge_idleness(&self, seen: &Seen, whom: &str, does: &str) -> Verdict {
+        let program = &self.program;
+        let because = match seen.closed.is_empty() {
+            true => format!("{program} holds no connection to {whom}, which {does}"),
+            false => format!(
+                "{program} keeps a connection that {} has closed, and made no other",
+                either(&seen.closed)
+            ),
+        };
+        Verdict::own_fault(because)
+    }
+
+    fn judge_knock(&self, seen: &Seen) -> Verdict {
+        let (program, dependency) = (&self.program, &self.dependency);
         let accepting = seen.tried.iter().find(|tried| tried.answer == Answer::Accepts);
         let silent = seen.tried.iter().find(|tried| tried.answer != Answer::Accepts);
         match (accepting, silent) {
-            (Some(tried), _) => {
-                let mut because = format!(
-                    "{program} holds no connection to {}, which accepts connections",
-                    tried.address
-                );
-                if !seen.closed.is_empty() {
-                    because = format!(
-                        "{program} keeps a connection that {} has closed, and made no other",
-                        either(&seen.closed)
-                    );
-                }
-                Verdict::own_fault(because)
-            }
+            (Some(tried), _) => self.judge_idleness(seen, &tried.address, "accepts connections"),
             (None, Some(tried)) => {
                 Verdict::dependency(format!("{} ({})", tried.said, dependency.origin()))
             }

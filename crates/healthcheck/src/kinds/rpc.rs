@@ -204,7 +204,7 @@ host = \"compute-1\"             # mostly \"{host}\"; the host's name if not giv
                 if *consumers > 1 {
                     because.push_str(&format!(", or one of its {consumers} workers does not"));
                 }
-                Verdict::own_fault(because).into()
+                Judgement::from(Verdict::own_fault(because)).late()
             }
         })
     }

@@ -20,6 +20,12 @@ pub(crate) struct Reply<T> {
 pub struct Replies<T>(pub(crate) Vec<Reply<T>>);
 
 impl<T> Replies<T> {
+    /// Who answered first.
+    pub(crate) fn answered(&self) -> Option<&str> {
+        let reply = self.0.iter().find(|reply| reply.outcome.is_ok())?;
+        Some(&reply.whom)
+    }
+
     /// The verdict of all: the worst of what those that answered are judged by
     /// `judge` (which is told who it was), or whose fault it is that none did. Of a
     /// peer whose hosts were all to answer, some that did not are news.
