@@ -15,7 +15,14 @@ const STEP_LIMIT: Duration = Duration::from_secs(25 * 60);
 /// The package whose tests need a container engine, and so the environment prepared here.
 const CONTAINER_TESTS: &str = "container-tests";
 /// The images its tests may start.
-const IMAGES: [Image; 3] = [Image("memcached"), Image("redis"), Image("servers")];
+const IMAGES: [Image; 6] = [
+    Image("mariadb"),
+    Image("memcached"),
+    Image("nova-conductor"),
+    Image("rabbitmq"),
+    Image("redis"),
+    Image("servers"),
+];
 
 /// Run everything that CI checks: format, lints, policy, tests, and tests on a real engine.
 #[derive(clap::Args, Debug)]

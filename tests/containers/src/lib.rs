@@ -4,17 +4,21 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
 /// Longer than any state takes to be reached on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// In every password of these tests; no answer of ours has it, whatever was asked.
+pub const HUSH: &str = "hush";
 
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
@@ -90,6 +94,11 @@ impl Answer {
         Ok(Self { status, output: String::from_utf8_lossy(&output.stdout).into_owned() })
     }
 
+    fn tells_no_secret(self) -> Result<Self> {
+        ensure!(!self.output.contains(HUSH), "a secret in {}", self.output);
+        Ok(self)
+    }
+
     /// The first line: the verdict.
     pub fn verdict(&self) -> &str {
         self.output.lines().next().unwrap_or_default()
@@ -145,7 +154,7 @@ impl Container {
     /// # Errors
     /// Where it cannot be run.
     pub fn inside(&self, arguments: &[&str]) -> Result<Answer> {
-        self.exec(&[], &[&["/openstack/healthcheck"], arguments].concat())
+        self.exec(&[], &[&["/openstack/healthcheck"], arguments].concat())?.tells_no_secret()
     }
 
     /// What `healthctl` says of it, from outside.
@@ -160,7 +169,75 @@ impl Container {
                 .args(arguments)
                 .output()
                 .context("cannot run healthctl")?,
-        )
+        )?
+        .tells_no_secret()
+    }
+
+    /// Runs a script in it, as `user`; gives what it said.
+    ///
+    /// # Errors
+    /// Where it fails.
+    pub fn shell_as(&self, user: &str, script: &str) -> Result<String> {
+        let answer = self.exec(&["--user", user], &["sh", "-ec", script])?;
+        ensure!(answer.status == 0, "{script}: {}", answer.output);
+        Ok(answer.output)
+    }
+
+    /// Runs a script in it, as root; gives what it said.
+    ///
+    /// # Errors
+    /// Where it fails.
+    pub fn shell(&self, script: &str) -> Result<String> {
+        self.shell_as("root", script)
+    }
+
+    /// Asks about a service of the catalogue until the answer, from inside and
+    /// then from outside, has these words.
+    ///
+    /// # Errors
+    /// Where it does not come to that in a minute, or the two differ.
+    pub fn says(&self, service: &str, words: &[&str]) -> Result<()> {
+        self.asked(&["--service", service], &["--service", service], words)
+    }
+
+    /// The same by a definition.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub fn says_by(&self, definition: &str, words: &[&str]) -> Result<()> {
+        let file = tempfile::Builder::new()
+            .suffix(".toml")
+            .permissions(fs::Permissions::from_mode(0o644))
+            .tempfile()?;
+        fs::write(&file, definition)?;
+        let path = file.path().to_str().context("no path in UTF-8")?;
+        let copied = docker(&["cp", path, &format!("{}:/definition.toml", self.name)])?;
+        ensure!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
+        let inside = ["--definition", "/definition.toml"];
+        self.asked(&inside, &["--definition", path], words)?;
+        self.inside(&[&["explain"], &inside[..]].concat())?;
+        self.inside(&[&inside[..], &["--format", "json", "--deadline", "1s"]].concat())?;
+        Ok(())
+    }
+
+    fn asked(&self, inside: &[&str], outside: &[&str], words: &[&str]) -> Result<()> {
+        let soon = ["--deadline", "3s"];
+        let until = Instant::now() + PATIENCE;
+        let said = |output: &str| words.iter().all(|words| output.contains(words));
+        loop {
+            let inside = self.inside(&[inside, &soon].concat())?.output;
+            let outside = match said(&inside) {
+                true => self.outside(&[outside, &soon].concat())?.output,
+                false => "not asked".to_owned(),
+            };
+            if said(&outside) {
+                return Ok(());
+            }
+            ensure!(
+                Instant::now() < until,
+                "expected {words:?}, found inside {inside}\nand outside {outside}"
+            );
+        }
     }
 
     /// A field of `docker inspect`.

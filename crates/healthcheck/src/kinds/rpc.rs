@@ -220,7 +220,7 @@ impl Rpc {
         Ok(table.sockets.iter().any(|socket| {
             socket.state == SocketState::Established
                 && ports.iter().any(|port| port.get() == socket.remote.port())
-                && holders.may_hold(socket)
+                && (holders.hold(socket) || holders.may_hold(socket))
         }))
     }
 }
