@@ -9,6 +9,7 @@ pub mod connected;
 pub mod database;
 pub mod dns;
 pub mod file;
+pub mod filesystem;
 pub mod frr;
 pub mod galera;
 pub mod greeting;
@@ -201,6 +202,7 @@ pub const ALL: &[Entry] = &[
     entry::<database::Database>(),
     entry::<dns::Dns>(),
     entry::<file::File>(),
+    entry::<filesystem::Filesystem>(),
     entry::<frr::Frr>(),
     entry::<galera::Galera>(),
     entry::<greeting::Greeting>(),

@@ -50,6 +50,7 @@ const CAN_SAY: &[(&str, &[&str])] = &[
     ("database", &["unknown"]),
     ("dns", &["unknown", "unhealthy self"]),
     ("file", &["healthy", "unknown", "unhealthy self", "unhealthy environment"]),
+    ("filesystem", &["healthy", "degraded", "unknown"]),
     ("frr", &["unknown", "unhealthy self"]),
     ("galera", &["degraded", "unknown"]),
     ("greeting", &["unknown", "unhealthy self"]),

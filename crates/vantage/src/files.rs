@@ -4,10 +4,12 @@
 
 mod content;
 mod error;
+mod file_system;
 mod walk;
 
 pub(crate) use content::{Extent, directory_names, read_up_to, subdirectory_names};
 pub use error::{FileError, FileKind};
+pub use file_system::FileSystem;
 
 use crate::{Place, Vantage};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat};

@@ -28,7 +28,7 @@ mod vantage;
 pub use blind::{Blind, Obstacle};
 pub use deadline::Deadline;
 pub use dial::{DialError, DnsAnswer, DnsQuestion, Stream, UnixAddress};
-pub use files::{FileError, FileKind, FileStat, MAX_FILE};
+pub use files::{FileError, FileKind, FileStat, FileSystem, MAX_FILE};
 pub use processes::{Process, ProcessState, ProcessStatus};
 pub use run::{Ended, MAX_COMMAND_OUTPUT, kill_commands};
 pub use sockets::{

@@ -58,6 +58,9 @@ pub(crate) struct Scenario {
     /// Listening unix sockets: inode and name.
     #[serde(default)]
     pub(crate) unix: Vec<(u64, String)>,
+    /// The file systems of paths, as `Vantage::file_system` has them at a fixture.
+    #[serde(default)]
+    pub(crate) filesystems: String,
     /// The container's processes.
     #[serde(default)]
     pub(crate) process: Vec<ProcessSpec>,

@@ -120,6 +120,7 @@ pub(crate) fn forbid(path: &Path) {
 
 fn finish(folder: &Path, proc: &Path, scenario: &Scenario) {
     std::fs::write(folder.join("now"), scenario.now.to_string()).unwrap();
+    std::fs::write(folder.join("filesystems"), &scenario.filesystems).unwrap();
     // Also for whoever is not the owner of this temporary folder.
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
     if scenario.proc_hidden {
