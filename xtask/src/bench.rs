@@ -2,6 +2,7 @@
 //! one run and interleaved, as ratios. Written to docs/performance.md.
 
 mod cost;
+mod servers;
 mod service;
 mod stage;
 
@@ -21,6 +22,9 @@ pub(crate) struct Args {
     /// How often each command is run; the median counts
     #[arg(long, default_value_t = 41)]
     rounds: usize,
+    /// Leave out the real servers, which need a container engine
+    #[arg(long)]
+    no_containers: bool,
     /// Do not write docs/performance.md
     #[arg(long)]
     dry_run: bool,
@@ -46,6 +50,9 @@ const PACKAGES: [&str; 9] = [
     "procps",
     "python3-pip",
 ];
+
+/// Real servers are asked so many times less often: RabbitMQ's own commands take seconds each.
+const FEWER: usize = 4;
 
 /// A row of the table: who is measured, against whom, and what we aim at.
 struct Goal {
@@ -86,6 +93,10 @@ const GOALS: &[Goal] = &[
     Goal { row: "http", what: "HTTP request", peer: "tripleo", at_least: 8.0 },
     Goal { row: "http", what: "HTTP request", peer: "kolla", at_least: 6.0 },
     Goal { row: "http", what: "HTTP request", peer: "check_http", at_least: 2.0 },
+    Goal { row: "rabbitmq", what: "RabbitMQ", peer: "check_running", at_least: 300.0 },
+    Goal { row: "rabbitmq", what: "RabbitMQ", peer: "kolla", at_least: 2000.0 },
+    Goal { row: "redis", what: "redis", peer: "tripleo", at_least: 25.0 },
+    Goal { row: "mariadb", what: "MariaDB", peer: "mysql", at_least: 8.0 },
     Goal {
         row: "definition",
         what: "nova-compute's whole definition",
@@ -123,7 +134,17 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         );
         step.done(&format!("{} rounds", args.rounds));
     }
-    let page = page(&costs, &built, args.rounds)?;
+    let fewer = args.rounds.div_ceil(FEWER);
+    if !args.no_containers {
+        let sources = servers::Sources {
+            probe: &built.path,
+            floor: &floor,
+            tripleo: &peers.tripleo,
+            kolla: &peers.kolla,
+        };
+        costs.extend(servers::measure(&session, &sources, fewer)?);
+    }
+    let page = page(&costs, &built, args.rounds, fewer)?;
     println!("{page}");
     if !args.dry_run {
         let file = session.root().join("docs/performance.md");
@@ -133,8 +154,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 }
 
 /// The least a process can cost here: a static C program that does nothing. Given a command it runs
-/// that as its child and prints the child's peak memory: measured from here, our own would count,
-/// which a child has until it has become another program.
+/// that as its child and prints the child's peak memory in kilobytes, the CPU time of its tree in
+/// microseconds, and how it ended. The memory measured from here would be our own, which a child
+/// has until it has become another program; the time in a container can only be told there.
 const FLOOR: &str = r#"
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -144,6 +166,8 @@ const FLOOR: &str = r#"
 #include <sys/wait.h>
 int main(int argc, char **argv) {
   struct rusage usage;
+  int status;
+  long time;
   if (argc < 2) return 0;
   pid_t child = vfork();
   if (child == 0) {
@@ -151,8 +175,10 @@ int main(int argc, char **argv) {
     execvp(argv[1], argv + 1);
     _exit(127);
   }
-  if (wait4(child, 0, 0, &usage) != child) return 1;
-  printf("%ld\n", usage.ru_maxrss);
+  if (wait4(child, &status, 0, &usage) != child) return 1;
+  time = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000L;
+  time += usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+  printf("%ld %ld %d\n", usage.ru_maxrss, time, status);
   return 0;
 }
 "#;
@@ -169,11 +195,11 @@ fn static_floor(session: &Session) -> Result<PathBuf> {
     Ok(binary)
 }
 
-fn page(costs: &[Cost], built: &probe::Built, rounds: usize) -> Result<String> {
+fn page(costs: &[Cost], built: &probe::Built, rounds: usize, fewer: usize) -> Result<String> {
     let find = |name: &str| costs.iter().find(|cost| cost.name == name);
     let mut page = format!(
-        "# What a check costs\n\nMade by `cargo xtask bench`: medians of {rounds} runs, all commands in turn, CPU of the whole \
-         process tree. Trust the ratios; the milliseconds are this machine's. The probe: {}.\n\n\
+        "# What a check costs\n\nMade by `cargo xtask bench`: medians of {rounds} runs, {fewer} against real servers (RabbitMQ, redis, MariaDB), all \
+         commands in turn, CPU of the whole process tree. Trust the ratios; the milliseconds are this machine's. The probe: {}.\n\n\
          | check | ours, ms | peer | peer, ms | ratio | goal |\n|---|---|---|---|---|---|\n",
         built.describe()
     );

@@ -39,20 +39,26 @@ pub(super) fn measure(commands: &[Measured], rounds: usize, floor: &str) -> Resu
             }
         }
     }
-    let costs = commands.iter().zip(runs).map(|(measured, mut runs)| {
-        runs.sort_unstable();
-        let cpu_ms = runs[runs.len() / 2].as_secs_f64() * 1e3;
+    let costs = commands.iter().zip(runs).map(|(measured, runs)| {
+        let cpu_ms = median(runs);
         let peak_kb = peak(measured, floor)?;
         Ok(Cost { name: measured.name.clone(), cpu_ms, peak_kb })
     });
     costs.collect()
 }
 
+/// The median, in milliseconds.
+pub(super) fn median(mut runs: Vec<Duration>) -> f64 {
+    runs.sort_unstable();
+    runs.get(runs.len() / 2).map_or(f64::NAN, |run| run.as_secs_f64() * 1e3)
+}
+
 /// The peak memory of a command, in kilobytes, as the floor program finds it.
 fn peak(measured: &Measured, floor: &str) -> Result<u64> {
     let output = Command::new(floor).args(&measured.command).stdin(Stdio::null()).output()?;
     let text = String::from_utf8_lossy(&output.stdout);
-    text.trim().parse().with_context(|| format!("{}: no peak memory: {text}", measured.name))
+    let peak = text.split_ascii_whitespace().next().unwrap_or_default();
+    peak.parse().with_context(|| format!("{}: no peak memory: {text}", measured.name))
 }
 
 fn run(measured: &Measured) -> Result<Duration> {
