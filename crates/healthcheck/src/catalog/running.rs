@@ -90,6 +90,10 @@ impl Catalog {
                 entry.programs.is_empty()
                     || entry.programs.iter().any(|program| named.contains(program))
             })
+            .filter(|entry| {
+                let word = entry.known_by.and_then(needed);
+                word.is_none_or(|word| lines.iter().any(|line| line.contains(word)))
+            })
             .filter_map(mark);
         added
             .chain(embedded)
@@ -99,6 +103,39 @@ impl Catalog {
             })
             .collect()
     }
+}
+
+/// How the catalogue's expressions begin that a path, an option or an Apache's
+/// daemon may end before.
+const BEGINNING: &str = "(^|[/:(])";
+
+/// What a line that matches has in it, where that is easily told: to look for it
+/// costs next to nothing, and to make and try the expressions of all services
+/// more than most checks do.
+fn needed(pattern: &str) -> Option<&str> {
+    let rest = pattern.strip_prefix(BEGINNING).unwrap_or(pattern);
+    let (mut depth, mut within, mut escaped) = (0_usize, false, false);
+    for letter in rest.chars() {
+        match letter {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            ']' => within = false,
+            '[' => within = true,
+            _ if within => {}
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            // Another line may match by what stands behind it.
+            '|' if depth == 0 => return None,
+            _ => {}
+        }
+    }
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
+    let (word, behind) = rest.split_at(rest.find(|c| !is_plain(c)).unwrap_or(rest.len()));
+    let word = match behind.chars().next() {
+        Some('?' | '*' | '{') => word.get(..word.len().checked_sub(1)?)?,
+        _ => word,
+    };
+    Some(word).filter(|word| !word.is_empty())
 }
 
 /// The mark of a service of the catalogue. Its regular expressions are tested,
@@ -137,5 +174,48 @@ fn unknown(processes: &[&Process]) -> String {
     match names.as_slice() {
         [] => "no other process runs here".to_owned(),
         names => format!("no service is known by the processes here ({})", names.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{EMBEDDED, Regex, needed};
+
+    #[test]
+    fn what_an_expression_needs_is_told_or_left_open() {
+        for (pattern, expected) in [
+            ("(^|[/:(])aodh([-_]api|[-_]u?wsgi)", Some("aodh")),
+            ("keystone-httpd", Some("keystone-httpd")),
+            ("letsencrypt.*(httpd|webserver)", Some("letsencrypt")),
+            ("heats?-api", Some("heat")),
+            ("a[|]b", Some("a")),
+            ("sshd\\|x", Some("sshd")),
+            ("one|other", None),
+            ("(^|[/:(])nova[-_]api([ )]|$)|osapi_compute", None),
+            ("(horizon|openstack)", None),
+            ("(?i)nova", None),
+            ("^nova", None),
+            ("x*", None),
+        ] {
+            assert_eq!(needed(pattern), expected, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn the_catalogue_s_expressions_match_nothing_without_what_they_need() {
+        let known = EMBEDDED.iter().filter_map(|entry| entry.known_by);
+        let all: Vec<&str> = EMBEDDED.iter().map(|entry| entry.service).collect();
+        let mut told = 0;
+        for pattern in known {
+            let Some(word) = needed(pattern) else { continue };
+            told += 1;
+            let regex = Regex::new(pattern).unwrap();
+            for service in &all {
+                for line in [format!("/usr/bin/{service} x"), format!("(wsgi:{service}-wsgi -D")] {
+                    assert!(line.contains(word) || !regex.is_match(&line), "{pattern}: {line}");
+                }
+            }
+        }
+        assert!(told > 30, "{told}");
     }
 }
