@@ -216,7 +216,13 @@ fn judge_one(whom: &str, answer: &Answer) -> Judgement {
             let Cluster { status, node, size, .. } = cluster;
             let size = size.map_or_else(String::new, |size| format!(" of {size}"));
             let proof = format!("{server} lets us in, {} in a cluster{size}", shown(node, 40));
-            (proof, standing(cluster, &format!("{}, {}", shown(status, 20), shown(node, 40))))
+            let told = format!("{}, {}", shown(status, 20), shown(node, 40));
+            let shut = || {
+                let because =
+                    "it was set to be read only, and its cluster's clients write anywhere";
+                (state.read_only == Some(true)).then(|| Verdict::degraded(because))
+            };
+            (proof, standing(cluster, &told).or_else(shut))
         }
     };
     let worst = [verdict, full].into_iter().flatten().max_by_key(Verdict::severity);
@@ -254,7 +260,7 @@ mod tests {
     fn told(status: &str, node: &str, ready: bool, connections: u64) -> (String, String) {
         let cluster = Cluster { ready, status: status.into(), node: node.into(), size: Some(3) };
         let state = State {
-            read_only: Some(true),
+            read_only: Some(false),
             connections: Some(connections),
             limit: Some(100),
             cluster: Some(cluster),
@@ -270,7 +276,6 @@ mod tests {
     #[test]
     fn where_it_stands_in_its_cluster_decides() {
         let cases = [
-            // Read-only is a replica's business.
             (
                 ("Primary", "Synced", true, 1),
                 "healthy",
@@ -317,6 +322,16 @@ mod tests {
             let expected = (word.to_owned(), because.to_owned());
             assert_eq!(told(status, node, ready, connections), expected);
         }
+    }
+
+    #[test]
+    fn to_be_read_only_is_news_in_a_cluster_and_elsewhere_a_replicas_business() {
+        let state = State { read_only: Some(true), ..State::default() };
+        let mut answer = Answer { server: "MariaDB".into(), no_login: None, state };
+        assert_eq!(judge_one("x", &answer).verdict.word(), "healthy");
+        let (status, node) = ("Primary".into(), "Synced".into());
+        answer.state.cluster = Some(Cluster { ready: true, status, node, size: Some(3) });
+        assert_eq!(judge_one("x", &answer).verdict.word(), "degraded");
     }
 
     #[test]

@@ -8,3 +8,4 @@ CREATE DATABASE IF NOT EXISTS nova_api;
 CREATE DATABASE IF NOT EXISTS nova_cell0;
 CREATE DATABASE IF NOT EXISTS placement;
 GRANT ALL ON *.* TO 'openstack'@'%' IDENTIFIED BY 'openstack';
+CREATE USER IF NOT EXISTS 'healthcheck'@'localhost' IDENTIFIED BY 'healthcheck';
