@@ -28,6 +28,7 @@ pub mod unixctl;
 
 use crate::definition::decode::Decoder;
 use crate::evaluate::Finding;
+use crate::peer::{Peer, Side};
 use crate::plan::{Scene, Unplanned};
 use crate::verdict::Verdict;
 use serde::Serialize;
@@ -66,10 +67,11 @@ pub trait Kind: Sized + Send + Sync + 'static {
     /// What will be looked at, in words: `that nova-compute listens on 8774`.
     fn describe(&self) -> String;
 
-    /// Whether what it finds may be the service's own fault. What only a
-    /// dependency can fail is not asked where a fault restarts the service.
-    fn may_be_own_fault(&self) -> bool {
-        true
+    /// Whom all of it rests on, if that is a peer: of what the service needs nothing
+    /// is the service's own fault, and it is not asked where a fault restarts the
+    /// service.
+    fn peer(&self) -> Option<&Peer> {
+        None
     }
 
     /// Looks, and never judges. Ends by the deadline.
@@ -159,6 +161,15 @@ impl Judgement {
     #[must_use]
     pub fn late(self) -> Self {
         Self { late: true, ..self }
+    }
+
+    /// Of somebody on a port that may be another process's than it should.
+    #[must_use]
+    pub(crate) fn of_uncertain_owner(mut self, because: &str, hint: Option<&String>) -> Self {
+        let proof = self.proof.map_or_else(String::new, |proof| format!("{proof}, "));
+        self.proof = Some(format!("{proof}owner of the port uncertain ({because})"));
+        self.hint = self.hint.or_else(|| hint.cloned());
+        self
     }
 
     /// With advice for an operator.
@@ -279,13 +290,16 @@ impl<K: Kind> Look for K {
     }
 
     fn may_be_own_fault(&self) -> bool {
-        Kind::may_be_own_fault(self)
+        self.peer().is_none_or(|peer| peer.side() == Side::Own)
     }
 
     fn look(&self, from: &Vantage, by: Deadline) -> Finding {
         match self.observe(from, by) {
             Ok(seen) => {
-                let judgement = self.judge(&seen);
+                let mut judgement = self.judge(&seen);
+                if !Look::may_be_own_fault(self) {
+                    judgement.verdict = judgement.verdict.of_a_dependency();
+                }
                 Finding::new(K::NAME, judgement, serde_json::to_value(&seen).ok())
             }
             Err(blind) => Finding::blind(K::NAME, blind),
@@ -316,6 +330,9 @@ const fn entry<K: Kind>() -> Entry {
 mod tests {
     use super::ALL;
     use crate::definition::Definition;
+    use crate::plan::{Plan, Request};
+    use crate::verdict::Role;
+    use vantage::Vantage;
 
     #[test]
     fn names_are_unique_kebab_case_and_in_order() {
@@ -380,6 +397,61 @@ mod tests {
             asked.sort_unstable();
             told.sort_unstable();
             assert_eq!(told, asked, "{}", entry.name);
+        }
+    }
+
+    /// What `to` is to some kinds, and what they need beside it.
+    fn dependency_of(kind: &str) -> &'static str {
+        match kind {
+            "amqp" => "to = \"rabbit://nova:os@192.0.2.1:5672/\"",
+            "rpc" => {
+                "to = \"rabbit://nova:os@192.0.2.1:5672/\"\nexchange = \"nova\"\ntopic = \"compute\"\nhost = \"a\""
+            }
+            "database" => "to = \"mysql://nova:os@192.0.2.1/nova\"",
+            "greeting" => "to = \"192.0.2.1\"\nexpect = \"^SSH-2\"",
+            "libvirt" => "to = \"/run/libvirt-sock\"",
+            "ovsdb" => "to = \"tcp:192.0.2.1:6640\"",
+            _ => "to = \"192.0.2.1:4711\"",
+        }
+    }
+
+    #[test]
+    fn of_what_a_service_needs_nothing_is_its_own_fault() {
+        let root = tempfile::tempdir().unwrap();
+        for folder in ["proc", "root", "root/run"] {
+            std::fs::create_dir(root.path().join(folder)).unwrap();
+        }
+        let from = Vantage::at(root.path()).unwrap();
+        for entry in ALL {
+            let has = |field: &str| entry.fields.iter().any(|(name, _)| *name == field);
+            // The first is about connections of the service's own, the other about its own answer.
+            let own = matches!(entry.name, "connected" | "rpc");
+            let mut checks = Vec::new();
+            if has("to") {
+                checks.push((dependency_of(entry.name), own));
+            }
+            if has("to") && has("port") && !own {
+                let expect =
+                    if entry.name == "greeting" { "port = 1\nexpect = \"\"" } else { "port = 1" };
+                checks.push((expect, true));
+            }
+            for (fields, own) in checks {
+                let text = format!(
+                    "service = \"example\"\nprocess = \"example\"\n\n[[check]]\nkind = \"{}\"\n{fields}\n",
+                    entry.name
+                );
+                let definition =
+                    Definition::parse(&text, entry.name).unwrap_or_else(|m| panic!("{m}"));
+                let role = |role| {
+                    let request = Request { role, ..Request::default() };
+                    let plan = Plan::new(&definition, &request, &from);
+                    let unplanned = plan.checks.iter().find_map(|check| check.look.as_ref().err());
+                    assert_eq!(unplanned, None, "{text}");
+                    plan.checks.len()
+                };
+                assert_eq!(role(Role::Health), 1, "{text}");
+                assert_eq!(role(Role::Live), usize::from(own), "{text}");
+            }
         }
     }
 

@@ -9,17 +9,16 @@ use crate::settings::arguments::{option, options, program};
 use crate::settings::url::Endpoint;
 use crate::text::{either, shown};
 use crate::verdict::Verdict;
-use serde::Serialize;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use vantage::{Blind, Deadline, FileKind, Obstacle, Process, Vantage};
+use vantage::{Blind, Deadline, FileKind, Process, Vantage};
 
 /// The folders that the packages keep pidfiles and sockets in.
 const FOLDERS: [&str; 4] = ["/run/openvswitch", "/run/ovn", "/var/run/openvswitch", "/var/run/ovn"];
 
 /// Where a daemon is spoken to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Whereabouts {
+pub(crate) enum Whereabouts {
     /// The daemon does not run.
     NotRunning,
     /// At this socket.
@@ -32,32 +31,6 @@ enum Whereabouts {
         looked: Vec<PathBuf>,
         /// Whether the command line names the first.
         named: bool,
-    },
-}
-
-/// What came of speaking to a daemon.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Seen<T> {
-    /// It was spoken to.
-    Asked(Replies<T>),
-    /// It does not run.
-    NotRunning,
-    /// It was started without such a socket.
-    Without,
-    /// There is no such socket.
-    Nowhere {
-        /// Where it was looked for first.
-        first: Option<String>,
-        /// Whether the command line names that.
-        named: bool,
-    },
-    /// The socket is another user's.
-    NotOurs {
-        /// What was in the way.
-        because: String,
-        /// What can be done about it.
-        hint: Option<String>,
     },
 }
 
@@ -86,7 +59,10 @@ impl Daemon {
             names => either(names),
         };
         let peer = match &whereabouts {
-            Whereabouts::At(path) => Some(Peer::own(Endpoint::Unix(path.clone()), name.clone())),
+            Whereabouts::At(path) => {
+                let peer = Peer::own(Endpoint::Unix(path.clone()), name.clone());
+                Some(peer.run_by(Some(program.clone())))
+            }
             _ => None,
         };
         Ok(Self { name, socket, whereabouts, peer })
@@ -101,11 +77,10 @@ impl Daemon {
         Self { name, socket: Socket::Control, whereabouts, peer }
     }
 
-    /// One that serves databases, and nowhere.
+    /// One that cannot be spoken to, for tests.
     #[cfg(test)]
-    pub(crate) fn serving(program: &str) -> Self {
-        let whereabouts = Whereabouts::Nowhere { looked: Vec::new(), named: true };
-        Self { name: program.to_owned(), socket: Socket::Database, whereabouts, peer: None }
+    pub(crate) fn absent(program: &str, socket: Socket, whereabouts: Whereabouts) -> Self {
+        Self { name: program.to_owned(), socket, whereabouts, peer: None }
     }
 
     /// Where it is spoken to, in words.
@@ -116,7 +91,7 @@ impl Daemon {
         }
     }
 
-    /// Speaks to it.
+    /// Speaks to it, where it has a socket.
     ///
     /// # Errors
     /// Blind where not even trying is possible.
@@ -125,24 +100,10 @@ impl Daemon {
         from: &Vantage,
         by: Deadline,
         talk: impl FnMut(Spoken<'_>) -> Result<T, Trouble>,
-    ) -> Result<Seen<T>, Blind> {
-        let peer = match (&self.whereabouts, &self.peer) {
-            (Whereabouts::NotRunning, _) => return Ok(Seen::NotRunning),
-            (Whereabouts::Without, _) => return Ok(Seen::Without),
-            (Whereabouts::Nowhere { looked, named }, _) => {
-                let first = looked.first().map(|path| path.display().to_string());
-                return Ok(Seen::Nowhere { first, named: *named });
-            }
-            (Whereabouts::At(_), None) => return Ok(Seen::NotRunning),
-            (Whereabouts::At(_), Some(peer)) => peer,
-        };
-        match peer.speak(Hosts::Each, from, by, talk) {
-            Ok(replies) => Ok(Seen::Asked(replies)),
-            // The daemons make their sockets for their own user alone.
-            Err(blind) if blind.obstacle == Obstacle::Forbidden => {
-                Ok(Seen::NotOurs { because: blind.to_string(), hint: blind.hint })
-            }
-            Err(blind) => Err(blind),
+    ) -> Result<Replies<T>, Blind> {
+        match &self.peer {
+            Some(peer) => peer.speak(Hosts::Each, from, by, talk),
+            None => Ok(Replies(Vec::new())),
         }
     }
 
@@ -150,36 +111,34 @@ impl Daemon {
     /// not be asked.
     pub(crate) fn judge<T>(
         &self,
-        seen: &Seen<T>,
+        replies: &Replies<T>,
         judge: impl Fn(&str, &T) -> Judgement,
     ) -> Judgement {
         let (program, socket) = (&self.name, self.socket);
-        match (seen, &self.peer) {
-            (Seen::Asked(replies), Some(peer)) => replies.judge(peer, judge),
-            (Seen::NotRunning | Seen::Asked(_), _) => {
+        match (&self.whereabouts, &self.peer) {
+            (Whereabouts::At(_), Some(peer)) => replies.judge(peer, judge),
+            (Whereabouts::NotRunning | Whereabouts::At(_), _) => {
                 Verdict::own_fault(format!("{program} is not running")).into()
             }
-            (Seen::Without, _) => {
+            (Whereabouts::Without, _) => {
                 Judgement::healthy(format!("{program} runs, and was started without {socket}"))
             }
-            // Nobody else can speak to it either.
-            (Seen::Nowhere { first: Some(first), named: true }, _)
-                if socket == Socket::Database =>
-            {
-                Verdict::own_fault(format!("{program} runs and {} is gone", shown(first, 100)))
-                    .into()
+            (Whereabouts::Nowhere { looked, named }, _) => {
+                let first = looked.first().map(|path| shown(&path.display().to_string(), 100));
+                match first {
+                    // Nobody else can speak to it either.
+                    Some(first) if *named && socket == Socket::Database => {
+                        Verdict::own_fault(format!("{program} runs and {first} is gone")).into()
+                    }
+                    first => {
+                        let looked = first.map_or_else(String::new, |first| {
+                            format!(", looked for at {first} first")
+                        });
+                        let because = format!("{program} runs, {socket} cannot be found{looked}");
+                        Verdict::degraded(because).into()
+                    }
+                }
             }
-            (Seen::Nowhere { first, .. }, _) => {
-                let looked = first.as_ref().map_or_else(String::new, |first| {
-                    format!(", looked for at {} first", shown(first, 100))
-                });
-                Verdict::degraded(format!("{program} runs, {socket} cannot be found{looked}"))
-                    .into()
-            }
-            (Seen::NotOurs { because, hint }, _) => Judgement {
-                hint: hint.clone(),
-                ..Judgement::healthy(format!("{program} runs, not asked ({because})"))
-            },
         }
     }
 }

@@ -7,8 +7,7 @@ mod socket;
 mod trouble;
 
 pub(crate) use encryption::{Encryption, Ready, Verify};
-pub(crate) use replies::{Replies, Reply};
-pub(crate) use socket::{Met, Socket};
+pub(crate) use replies::{Replies, Reply, Weaker};
 pub(crate) use trouble::{Trouble, What};
 
 use crate::definition::{OneOrMany, Var};
@@ -24,7 +23,7 @@ use crate::text::{either, shown};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use vantage::{Blind, Deadline, DialError, Port, UnixAddress, Vantage};
+use vantage::{Blind, Deadline, DialError, Obstacle, Port, UnixAddress, Vantage};
 
 /// Whose fault it is when a peer does not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,9 +36,11 @@ pub(crate) enum Side {
 
 /// Whom a kind speaks to.
 #[derive(Debug, Clone)]
-pub(crate) struct Peer {
+pub struct Peer {
     at: At,
     side: Side,
+    /// Whose the listener is, where that is known; any process's of the container if not.
+    program: Option<Program>,
     encryption: Option<Encryption>,
 }
 
@@ -48,7 +49,7 @@ enum At {
     /// Where a setting says, any of them.
     Named { endpoints: Vec<Endpoint>, origin: String },
     /// Where the service is found to listen: the first of these ports.
-    Listening { ports: Vec<Port>, program: Option<Program> },
+    Listening(Vec<Port>),
 }
 
 /// How many of a peer's hosts are to be spoken to.
@@ -79,7 +80,7 @@ pub(crate) struct Written<'a> {
     pub(crate) port: &'a OneOrMany<Var<Port>>,
     /// A unix socket of the service itself; `@name` in the abstract namespace.
     pub(crate) unix: Option<&'a Var<String>>,
-    /// Whose the listener on a port must be; any process's if not given.
+    /// Whose the listener must be; the definition's if not given.
     pub(crate) process: Option<&'a Program>,
 }
 
@@ -95,13 +96,14 @@ impl Peer {
         scene: &Scene<'_>,
     ) -> Result<Self, Unplanned> {
         let Written { to, port, unix, process } = written;
+        let program = scene.program(*process);
         let ways = [!to.as_slice().is_empty(), !port.as_slice().is_empty(), unix.is_some()];
         if ways.iter().filter(|way| **way).count() != 1 {
             return Err(Unplanned::Nothing("expected one of `to`, `port` and `unix`".into()));
         }
         if let Some(var) = unix {
             let path = PathBuf::from(scene.value(var)?);
-            return Ok(Self::own(Endpoint::Unix(path), scene.origins(var)));
+            return Ok(Self::own(Endpoint::Unix(path), scene.origins(var)).run_by(program));
         }
         if ways[1] {
             let mut ports = scene.ports_asked_for().to_vec();
@@ -110,7 +112,7 @@ impl Peer {
                     ports.push(scene.value(port)?);
                 }
             }
-            return Ok(Self::listening(ports, process.cloned()));
+            return Ok(Self::listening(ports, program));
         }
         let (mut found, mut origins) = (Vec::new(), Vec::new());
         for address in to.as_slice() {
@@ -133,19 +135,25 @@ impl Peer {
     /// What the service needs, where a setting says.
     pub(crate) fn dependency(endpoints: Vec<Endpoint>, origin: impl Into<String>) -> Self {
         let at = At::Named { endpoints, origin: origin.into() };
-        Self { at, side: Side::Dependency, encryption: None }
+        Self { at, side: Side::Dependency, program: None, encryption: None }
     }
 
     /// The service itself, where it says that it is to be found.
     pub(crate) fn own(endpoint: Endpoint, origin: impl Into<String>) -> Self {
         let at = At::Named { endpoints: vec![endpoint], origin: origin.into() };
-        Self { at, side: Side::Own, encryption: None }
+        Self { at, side: Side::Own, program: None, encryption: None }
     }
 
     /// The service itself, on the first of these ports that it listens on. With
     /// no program, any process of the container.
     pub(crate) fn listening(ports: Vec<Port>, program: Option<Program>) -> Self {
-        Self { at: At::Listening { ports, program }, side: Side::Own, encryption: None }
+        Self { at: At::Listening(ports), side: Side::Own, program, encryption: None }
+    }
+
+    /// Run by this program. Where its socket is not ours, that it runs has to do.
+    #[must_use]
+    pub(crate) fn run_by(self, program: Option<Program>) -> Self {
+        Self { program, ..self }
     }
 
     /// Within TLS from the first byte.
@@ -163,7 +171,7 @@ impl Peer {
     pub(crate) fn origin(&self) -> Option<&str> {
         match &self.at {
             At::Named { origin, .. } => Some(origin),
-            At::Listening { .. } => None,
+            At::Listening(_) => None,
         }
     }
 
@@ -179,16 +187,18 @@ impl Peer {
         by: Deadline,
         mut talk: impl FnMut(Spoken<'_>) -> Result<T, Trouble>,
     ) -> Result<Replies<T>, Blind> {
+        let mut weaker = None;
         let (places, mut replies) = match &self.at {
             At::Named { endpoints, .. } => resolve(endpoints, from, by)?,
-            At::Listening { ports, program } => {
-                match Self::heard(ports, program.as_ref(), from, by)? {
-                    Ok(place) => (vec![place], Vec::new()),
-                    Err(trouble) => {
-                        let whom = Self::ports(ports);
-                        return Ok(Replies(vec![Reply { whom, outcome: Err(trouble) }]));
-                    }
+            At::Listening(ports) => {
+                let found = Listeners::find(ports, self.program.as_ref(), None, from, by)?;
+                if found.addresses.is_empty() {
+                    let trouble = self.not_listening(ports, &found);
+                    return Ok(Replies(vec![Reply::new(Self::ports(ports), Err(trouble))]));
                 }
+                weaker = found.weaker.map(Weaker::from);
+                let addresses = found.addresses.into_iter().map(Address::Tcp).collect();
+                (vec![Place { host: "localhost".to_owned(), addresses }], Vec::new())
             }
         };
         let mut left = places.iter().map(|place| place.addresses.len()).sum::<usize>();
@@ -197,13 +207,19 @@ impl Peer {
             for address in &place.addresses {
                 let by = by.at_most(by.remaining() / left.max(1) as u32);
                 left -= 1;
+                let mut weaker = weaker.clone();
                 let outcome = match self.reach(&place.host, address, from, by) {
                     Ok((link, _)) => talk(Spoken { link, host: &place.host, address }),
                     Err(Unreached::Blind(blind)) => return Err(blind),
+                    Err(Unreached::NotOurs(socket, blind)) => {
+                        let trouble = self.not_asked(&socket, &blind, from)?;
+                        weaker = trouble.is_not_asked().then(|| Weaker::from(blind));
+                        Err(trouble)
+                    }
                     Err(Unreached::Trouble(trouble)) => Err(trouble),
                 };
                 let answered = outcome.is_ok();
-                reply = Some(Reply { whom: address.to_string(), outcome });
+                reply = Some(Reply { weaker, ..Reply::new(address.to_string(), outcome) });
                 // Any address of one host will do.
                 if answered {
                     break;
@@ -228,7 +244,21 @@ impl Peer {
     ) -> Result<(Link, Option<Served>), Unreached> {
         let stream = match address {
             Address::Tcp(address) => from.connect(*address, by)?,
-            Address::Unix(address) => from.connect_unix(address, by)?,
+            // A fixture cannot be connected to, but looked at.
+            Address::Unix(UnixAddress::Path(path))
+                if from.stat(path).is_err_and(|error| error.is_missing()) =>
+            {
+                let path = shown(&path.display().to_string(), 100);
+                let words = format!("no socket at {path}");
+                return Err(Unreached::Trouble(Trouble::new(What::NotListening, words)));
+            }
+            Address::Unix(address) => match from.connect_unix(address, by) {
+                // It may be for root alone, or for a group that the probe is not in.
+                Err(DialError::Blind(blind)) if blind.obstacle == Obstacle::Forbidden => {
+                    return Err(Unreached::NotOurs(address.clone(), blind));
+                }
+                connected => connected?,
+            },
         };
         match &self.encryption {
             None => Ok((Link::Plain(stream), None)),
@@ -238,21 +268,12 @@ impl Peer {
         }
     }
 
-    /// Where the service listens, or in what way it does not.
-    fn heard(
-        ports: &[Port],
-        program: Option<&Program>,
-        from: &Vantage,
-        by: Deadline,
-    ) -> Result<Result<Place, Trouble>, Blind> {
-        let found = Listeners::find(ports, program, None, from, by)?;
-        if !found.addresses.is_empty() {
-            let addresses = found.addresses.into_iter().map(Address::Tcp).collect();
-            return Ok(Ok(Place { host: "localhost".to_owned(), addresses }));
-        }
+    /// In what way the service does not listen.
+    fn not_listening(&self, ports: &[Port], found: &Listeners) -> Trouble {
         let whom = Self::ports(ports);
-        let who = program.map_or_else(|| "the service".to_owned(), ToString::to_string);
-        let trouble = match (found.running, found.others.first()) {
+        let who =
+            self.program.as_ref().map_or_else(|| "the service".to_owned(), Program::to_string);
+        match (found.running, found.others.first()) {
             (false, _) => Trouble::new(
                 What::NotRunning,
                 format!("{who} is not running, so nothing of it listens on {whom}"),
@@ -264,8 +285,7 @@ impl Peer {
                 What::NotListening,
                 format!("{who} does not listen on {whom}, a process elsewhere holds {other}"),
             ),
-        };
-        Ok(Err(trouble))
+        }
     }
 
     fn ports(ports: &[Port]) -> String {
@@ -282,7 +302,7 @@ impl fmt::Display for Peer {
                     endpoints.iter().map(|endpoint| shown(&endpoint.to_string(), 60)).collect();
                 write!(f, "{} ({origin})", either(&names))
             }
-            At::Listening { ports, .. } => f.write_str(&Self::ports(ports)),
+            At::Listening(ports) => f.write_str(&Self::ports(ports)),
         }
     }
 }
@@ -323,7 +343,7 @@ fn resolve<T>(
                     Err(DialError::Blind(blind)) => return Err(blind),
                     Err(error) => {
                         let whom = shown(&endpoint.to_string(), 80);
-                        replies.push(Reply { whom, outcome: Err(Trouble::from_dial(&error)) });
+                        replies.push(Reply::new(whom, Err(Trouble::from_dial(&error))));
                     }
                 }
             }
@@ -334,6 +354,8 @@ fn resolve<T>(
 
 enum Unreached {
     Blind(Blind),
+    /// A socket that is not for us to connect to.
+    NotOurs(UnixAddress, Blind),
     Trouble(Trouble),
 }
 

@@ -97,6 +97,15 @@ impl Verdict {
         Self::Unknown { because: because.into(), blame: Some(Blame::Environment) }
     }
 
+    /// The same of what the service needs: nothing of it is the service's own fault.
+    #[must_use]
+    pub(crate) fn of_a_dependency(self) -> Self {
+        match self {
+            Self::Unhealthy { because, blame: Blame::Itself } => Self::dependency(because),
+            other => other,
+        }
+    }
+
     /// The one word for it.
     pub fn word(&self) -> &'static str {
         match self {

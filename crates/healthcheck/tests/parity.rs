@@ -52,7 +52,7 @@ const CAN_SAY: &[(&str, &[&str])] = &[
     ("file", &["healthy", "unknown", "unhealthy self", "unhealthy environment"]),
     ("filesystem", &["healthy", "degraded", "unknown"]),
     ("frr", &["unknown", "unhealthy self"]),
-    ("galera", &["degraded", "unknown"]),
+    ("galera", &["degraded", "unknown", "unhealthy self"]),
     ("greeting", &["unknown", "unhealthy self"]),
     ("haproxy", &["unknown", "unhealthy self"]),
     ("http", &["unknown", "unhealthy self"]),

@@ -100,8 +100,8 @@ to = \"rabbit://user:password@rabbit1:5672,user:password@rabbit2:5672/\"   # mos
         format!("that RabbitMQ takes messages at {}", self.peer)
     }
 
-    fn may_be_own_fault(&self) -> bool {
-        false
+    fn peer(&self) -> Option<&Peer> {
+        Some(&self.peer)
     }
 
     fn observe(&self, from: &Vantage, by: Deadline) -> Result<Replies<Answer>, Blind> {

@@ -126,13 +126,9 @@ port = 443                     # served there; or to = \"{url}\", or unix; or th
     type Seen = Seen;
 
     fn plan(written: &Written, scene: &Scene<'_>) -> Result<Self, Unplanned> {
-        let process = scene.program(written.process.as_ref());
-        let whom = peer::Written {
-            to: &written.to,
-            port: &written.port,
-            unix: written.unix.as_ref(),
-            process: process.as_ref(),
-        };
+        let Written { to, port, unix, process, .. } = written;
+        let (unix, process) = (unix.as_ref(), process.as_ref());
+        let whom = peer::Written { to, port, unix, process };
         let spoken = !written.to.as_slice().is_empty()
             || !written.port.as_slice().is_empty()
             || written.unix.is_some();
@@ -167,6 +163,11 @@ port = 443                     # served there; or to = \"{url}\", or unix; or th
             (Some(peer), false) => format!("of {peer} is the one in {files} and"),
         };
         format!("that the certificate {} is valid for {days} days", shown(&whose, 150))
+    }
+
+    fn peer(&self) -> Option<&Peer> {
+        // What is in a file is the service's own.
+        self.peer.as_ref().filter(|_| self.files.is_empty())
     }
 
     fn observe(&self, from: &Vantage, by: Deadline) -> Result<Seen, Blind> {
@@ -456,7 +457,7 @@ mod tests {
             server_name: None,
             days: 14,
         };
-        let reply = |outcome| Replies(vec![Reply { whom: "10.0.0.1:443".to_owned(), outcome }]);
+        let reply = |outcome| Replies(vec![Reply::new("10.0.0.1:443", outcome)]);
         kind.judge(&Seen { files, served: served.map(reply) })
     }
 

@@ -4,7 +4,7 @@ mod target;
 
 use super::{Fields, Judgement, Kind};
 use crate::definition::Var;
-use crate::peer::{Encryption, Hosts, Ready, Replies, Side, Spoken, Trouble, What};
+use crate::peer::{Encryption, Hosts, Peer, Ready, Replies, Spoken, Trouble, What};
 use crate::plan::{Scene, Unplanned};
 use crate::protocols::http::Address;
 use crate::protocols::mysql::{self, Entered, State};
@@ -65,8 +65,8 @@ to = \"{connection}\"            # as SQLAlchemy reads it: mysql+pymysql://…, 
         format!("that the database on {} lets the service in", self.target.peer)
     }
 
-    fn may_be_own_fault(&self) -> bool {
-        self.target.peer.side() == Side::Own
+    fn peer(&self) -> Option<&Peer> {
+        Some(&self.target.peer)
     }
 
     fn observe(&self, from: &Vantage, by: Deadline) -> Result<Replies<Answer>, Blind> {

@@ -110,13 +110,8 @@ expect = \"NOERROR\"
     type Seen = Replies<Codes>;
 
     fn plan(written: &Written, scene: &Scene<'_>) -> Result<Self, Unplanned> {
-        let process = scene.program(written.process.as_ref());
-        let whom = peer::Written {
-            to: &written.to,
-            port: &written.port,
-            unix: None,
-            process: process.as_ref(),
-        };
+        let Written { to, port, process, .. } = written;
+        let whom = peer::Written { to, port, unix: None, process: process.as_ref() };
         let (name, kind, class) = match &written.question {
             None => (VERSION.to_owned(), Type::Txt, CLASS_CH),
             Some(name) => (scene.value(name)?, written.kind.unwrap_or(Type::Soa), CLASS_IN),
@@ -134,6 +129,10 @@ expect = \"NOERROR\"
 
     fn describe(&self) -> String {
         format!("that {} answers {} by TCP and UDP", self.peer, self.asked)
+    }
+
+    fn peer(&self) -> Option<&Peer> {
+        Some(&self.peer)
     }
 
     fn observe(&self, from: &Vantage, by: Deadline) -> Result<Replies<Codes>, Blind> {
@@ -204,7 +203,7 @@ mod tests {
             expect: expect.to_vec(),
         };
         let whom = "10.0.0.1:53".to_owned();
-        let judgement = kind.judge(&Replies(vec![Reply { whom, outcome }]));
+        let judgement = kind.judge(&Replies(vec![Reply::new(whom, outcome)]));
         let blame = judgement.verdict.blame().map_or_else(String::new, |blame| format!(" {blame}"));
         let because = judgement.verdict.because().map(str::to_owned).or(judgement.proof);
         (format!("{}{blame}", judgement.verdict.word()), because.unwrap_or_default())

@@ -2,7 +2,7 @@
 
 use super::{Fields, Judgement, Kind};
 use crate::definition::{OneOrMany, Var};
-use crate::peer::{Met, Side, Socket, Trouble};
+use crate::peer::{Hosts, Peer, Replies, Side, Trouble};
 use crate::plan::{Scene, Unplanned};
 use crate::protocols::vty::{UNKNOWN_COMMAND, Vty};
 use crate::text::shown;
@@ -14,7 +14,7 @@ use vantage::{Blind, Deadline, Vantage};
 
 /// A daemon of FRRouting's answers.
 pub struct Frr {
-    socket: Socket,
+    peer: Peer,
     sessions: bool,
 }
 
@@ -60,24 +60,28 @@ sessions = true
         ),
     ];
     type Written = Written;
-    type Seen = Met<Said>;
+    type Seen = Replies<Said>;
 
     fn plan(written: &Written, scene: &Scene<'_>) -> Result<Self, Unplanned> {
-        let socket = Socket::plan(written.unix.as_slice(), Side::Own, scene)?;
-        Ok(Self { socket, sessions: written.sessions })
+        let peer = Peer::at_one_of(written.unix.as_slice(), Side::Own, scene)?;
+        Ok(Self { peer, sessions: written.sessions })
     }
 
     fn describe(&self) -> String {
         let sessions = if self.sessions { " and has BGP sessions" } else { "" };
-        format!("that FRRouting answers on {}{sessions}", self.socket)
+        format!("that FRRouting answers on {}{sessions}", self.peer)
     }
 
-    fn observe(&self, from: &Vantage, by: Deadline) -> Result<Met<Said>, Blind> {
-        self.socket.speak(from, by, |spoken| said(spoken.link, self.sessions))
+    fn peer(&self) -> Option<&Peer> {
+        Some(&self.peer)
     }
 
-    fn judge(&self, met: &Met<Said>) -> Judgement {
-        self.socket.judge(met, |whom, said| {
+    fn observe(&self, from: &Vantage, by: Deadline) -> Result<Replies<Said>, Blind> {
+        self.peer.speak(Hosts::Each, from, by, |spoken| said(spoken.link, self.sessions))
+    }
+
+    fn judge(&self, met: &Replies<Said>) -> Judgement {
+        met.judge(&self.peer, |whom, said| {
             let proof = format!("FRRouting {} answers on {whom}", shown(&said.version, 40));
             match (self.sessions, said.sessions) {
                 (false, _) => Judgement::healthy(proof),
@@ -152,8 +156,9 @@ fn count(summary: &Value) -> Sessions {
 #[cfg(test)]
 mod tests {
     use super::{Frr, Kind, Said, Sessions, said};
-    use crate::peer::{Met, Replies, Reply, Side, Socket, Trouble, What};
+    use crate::peer::{Peer, Replies, Reply, Trouble, What};
     use crate::protocols::scripted::Scripted;
+    use crate::settings::url::Endpoint;
     use crate::verdict::Verdict;
     use proptest::prelude::*;
 
@@ -184,8 +189,8 @@ mod tests {
 
     #[test]
     fn each_answer_has_its_verdict() {
-        let check = Frr { socket: Socket::at(PATH.into(), Side::Own, "x.toml"), sessions: true };
-        let asked = |outcome| Met::Asked(Replies(vec![Reply { whom: PATH.into(), outcome }]));
+        let check = Frr { peer: Peer::own(Endpoint::Unix(PATH.into()), "x.toml"), sessions: true };
+        let asked = |outcome| Replies(vec![Reply::new(PATH, outcome)]);
         let said = |wanted, established| {
             let sessions = Some(Sessions { wanted, established });
             asked(Ok(Said { version: "8.4.4".into(), sessions }))
@@ -202,7 +207,6 @@ mod tests {
                     "{PATH} accepts connections and answers nothing (x.toml)"
                 )),
             ),
-            (Met::Missing, Verdict::own_fault(format!("no socket at {PATH}"))),
         ] {
             assert_eq!(check.judge(&met).verdict, expected);
         }

@@ -4,7 +4,7 @@
 
 use super::{Fields, Judgement, Kind};
 use crate::definition::{OneOrMany, Var};
-use crate::peer::{Hosts, Peer, Replies, Side, Spoken, Trouble, What};
+use crate::peer::{Hosts, Peer, Replies, Spoken, Trouble, What};
 use crate::plan::{Scene, Unplanned};
 use crate::program::Program;
 use crate::protocols::http::Address;
@@ -121,8 +121,8 @@ user = \"clustercheck\"          # from [settings], mostly; without one nobody i
         format!("that the database on {} lets us in and is in step with its cluster", self.peer)
     }
 
-    fn may_be_own_fault(&self) -> bool {
-        self.peer.side() == Side::Own
+    fn peer(&self) -> Option<&Peer> {
+        Some(&self.peer)
     }
 
     fn observe(&self, from: &Vantage, by: Deadline) -> Result<Seen, Blind> {

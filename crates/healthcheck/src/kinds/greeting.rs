@@ -84,13 +84,9 @@ farewell = \"SSH-2.0-healthcheck\\r\\n\"
     type Seen = Replies<String>;
 
     fn plan(written: &Written, scene: &Scene<'_>) -> Result<Self, Unplanned> {
-        let process = scene.program(written.process.as_ref());
-        let whom = peer::Written {
-            to: &written.to,
-            port: &written.port,
-            unix: written.unix.as_ref(),
-            process: process.as_ref(),
-        };
+        let Written { to, port, unix, process, .. } = written;
+        let (unix, process) = (unix.as_ref(), process.as_ref());
+        let whom = peer::Written { to, port, unix, process };
         let script = Script {
             say: written.say.clone(),
             expect: written.expect.0.clone(),
@@ -111,6 +107,10 @@ farewell = \"SSH-2.0-healthcheck\\r\\n\"
         };
         let expected = shown(self.script.expect.as_str(), 60);
         format!("that {} answers{to} with a line like /{expected}/", self.peer)
+    }
+
+    fn peer(&self) -> Option<&Peer> {
+        Some(&self.peer)
     }
 
     fn observe(&self, from: &Vantage, by: Deadline) -> Result<Replies<String>, Blind> {
@@ -150,8 +150,7 @@ mod tests {
             },
         };
         let judged = |outcome| {
-            let judgement =
-                kind.judge(&Replies(vec![Reply { whom: "@multipathd".to_owned(), outcome }]));
+            let judgement = kind.judge(&Replies(vec![Reply::new("@multipathd", outcome)]));
             let because = judgement.verdict.because().map(str::to_owned);
             (judgement.verdict.word(), because.or(judgement.proof).unwrap_or_default())
         };

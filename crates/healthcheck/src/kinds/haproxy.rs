@@ -11,8 +11,8 @@ use crate::program::Program;
 use crate::protocols::haproxy::{self, Account, Down};
 use crate::text::shown;
 use crate::verdict::Verdict;
-use serde::{Deserialize, Serialize};
-use vantage::{Blind, Deadline, Obstacle, Port, Vantage};
+use serde::Deserialize;
+use vantage::{Blind, Deadline, Port, Vantage};
 
 /// haproxy answers, and behind each of its services there is a server that is up.
 pub struct Haproxy {
@@ -30,10 +30,6 @@ pub struct Written {
     unix: Option<Var<String>>,
     process: Option<Program>,
 }
-
-/// What was seen: what it said, or in words why its socket is not ours to ask.
-#[derive(Debug, Serialize)]
-pub struct Seen(Result<Replies<Account>, String>);
 
 /// Where its socket is if it is one of TCP and nothing says so.
 const PORT: Port = Port::new(9999).expect("not 0");
@@ -56,16 +52,12 @@ unix = \"/var/lib/haproxy/stats\"   # of `stats socket`; level user will do
         ("process", "whose the port must be; the definition's if not given"),
     ];
     type Written = Written;
-    type Seen = Seen;
+    type Seen = Replies<Account>;
 
     fn plan(written: &Written, scene: &Scene<'_>) -> Result<Self, Unplanned> {
-        let process = scene.program(written.process.as_ref());
-        let whom = peer::Written {
-            to: &written.to,
-            port: &written.port,
-            unix: written.unix.as_ref(),
-            process: process.as_ref(),
-        };
+        let Written { to, port, unix, process, .. } = written;
+        let (unix, process) = (unix.as_ref(), process.as_ref());
+        let whom = peer::Written { to, port, unix, process };
         Ok(Self { peer: Peer::plan(&whom, PORT, scene)? })
     }
 
@@ -73,25 +65,15 @@ unix = \"/var/lib/haproxy/stats\"   # of `stats socket`; level user will do
         format!("that haproxy has a server for each of its services, asked on {}", self.peer)
     }
 
-    fn observe(&self, from: &Vantage, by: Deadline) -> Result<Seen, Blind> {
-        match self.peer.speak(Hosts::Each, from, by, |spoken| haproxy::account(spoken.link)) {
-            Ok(replies) => Ok(Seen(Ok(replies))),
-            // Its socket is its administrators' mostly. That it balances is another check's.
-            Err(blind) if blind.obstacle == Obstacle::Forbidden => Ok(Seen(Err(blind.to_string()))),
-            Err(blind) => Err(blind),
-        }
+    fn peer(&self) -> Option<&Peer> {
+        Some(&self.peer)
     }
 
-    fn judge(&self, seen: &Seen) -> Judgement {
-        let replies = match &seen.0 {
-            Ok(replies) => replies,
-            Err(words) => {
-                return Judgement::from(Verdict::degraded(format!(
-                    "{words}: how its servers are stays unknown"
-                )))
-                .hint("let `stats socket` have a user, group or mode that the check may use");
-            }
-        };
+    fn observe(&self, from: &Vantage, by: Deadline) -> Result<Replies<Account>, Blind> {
+        self.peer.speak(Hosts::Each, from, by, |spoken| haproxy::account(spoken.link))
+    }
+
+    fn judge(&self, replies: &Replies<Account>) -> Judgement {
         // A socket that was configured since it started will be there when it starts again.
         if let [reply] = replies.0.as_slice()
             && let Err(trouble) = &reply.outcome
@@ -147,19 +129,19 @@ fn names(named: &[Down], all: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Haproxy, Seen};
+    use super::Haproxy;
     use crate::kinds::{Judgement, Kind};
     use crate::peer::{Peer, Replies, Reply, Trouble, What};
     use crate::protocols::haproxy::{Account, Down};
     use crate::settings::url::Endpoint;
 
-    fn judged(seen: Seen) -> Judgement {
+    fn judged(seen: Replies<Account>) -> Judgement {
         let socket = Endpoint::Unix("/run/haproxy.sock".into());
         Haproxy { peer: Peer::own(socket, "global.stats") }.judge(&seen)
     }
 
-    fn answered(outcome: Result<Account, Trouble>) -> Seen {
-        Seen(Ok(Replies(vec![Reply { whom: "/run/haproxy.sock".to_owned(), outcome }])))
+    fn answered(outcome: Result<Account, Trouble>) -> Replies<Account> {
+        Replies(vec![Reply::new("/run/haproxy.sock", outcome)])
     }
 
     fn account(services: usize, down: &[&str], connections: u64) -> Account {
@@ -205,11 +187,6 @@ mod tests {
                 "no server is up behind any of its services: nova (L4CON)",
             ),
             (ok(30, &[], 900), "degraded", "900 of 1000 connections are taken"),
-            (
-                Seen(Err("cannot connect to /run/haproxy.sock: permission denied".to_owned())),
-                "degraded",
-                "cannot connect to /run/haproxy.sock: permission denied: how its servers are stays unknown",
-            ),
             (
                 trouble(What::NotListening, "no socket at /run/haproxy.sock"),
                 "degraded",

@@ -3,7 +3,7 @@
 
 use super::{Fields, Judgement, Kind};
 use crate::definition::{OneOrMany, Var};
-use crate::peer::{Met, Side, Socket};
+use crate::peer::{Hosts, Peer, Replies, Side};
 use crate::plan::{Scene, Unplanned};
 use crate::protocols::libvirt::{self, Answer};
 use crate::text::shown;
@@ -13,7 +13,7 @@ use vantage::{Blind, Deadline, Vantage};
 
 /// A daemon of libvirt's answers.
 pub struct Libvirt {
-    socket: Socket,
+    peer: Peer,
     question: Question,
 }
 
@@ -66,7 +66,7 @@ uri = \"qemu:///system\"
         ),
     ];
     type Written = Written;
-    type Seen = Met<Answer>;
+    type Seen = Replies<Answer>;
 
     fn plan(written: &Written, scene: &Scene<'_>) -> Result<Self, Unplanned> {
         let (to, unix) = (written.to.as_slice(), written.unix.as_slice());
@@ -83,11 +83,11 @@ uri = \"qemu:///system\"
                 return Err(Unplanned::Nothing("expected `uri` or `ping`, not both".into()));
             }
         };
-        Ok(Self { socket: Socket::plan(vars, side, scene)?, question })
+        Ok(Self { peer: Peer::at_one_of(vars, side, scene)?, question })
     }
 
     fn describe(&self) -> String {
-        let path = &self.socket;
+        let path = &self.peer;
         match &self.question {
             Question::Version(uri) => {
                 format!("that libvirt opens {} on {path} and tells its version", shown(uri, 60))
@@ -96,16 +96,20 @@ uri = \"qemu:///system\"
         }
     }
 
-    fn observe(&self, from: &Vantage, by: Deadline) -> Result<Met<Answer>, Blind> {
-        self.socket.speak(from, by, |spoken| match &self.question {
+    fn peer(&self) -> Option<&Peer> {
+        Some(&self.peer)
+    }
+
+    fn observe(&self, from: &Vantage, by: Deadline) -> Result<Replies<Answer>, Blind> {
+        self.peer.speak(Hosts::Each, from, by, |spoken| match &self.question {
             Question::Version(uri) => libvirt::version(spoken.link, Some(uri)),
             Question::Greeting => libvirt::version(spoken.link, None),
             Question::Ping => libvirt::ping(spoken.link),
         })
     }
 
-    fn judge(&self, met: &Met<Answer>) -> Judgement {
-        self.socket.judge(met, |whom, answer| match answer {
+    fn judge(&self, met: &Replies<Answer>) -> Judgement {
+        met.judge(&self.peer, |whom, answer| match answer {
             Answer::Version(version) => {
                 Judgement::healthy(format!("libvirt {} answers on {whom}", shown(version, 40)))
             }
@@ -123,18 +127,24 @@ uri = \"qemu:///system\"
 #[cfg(test)]
 mod tests {
     use super::{Kind, Libvirt, Question};
-    use crate::peer::{Met, Replies, Reply, Side, Socket, Trouble, What};
+    use crate::peer::{Peer, Replies, Reply, Side, Trouble, What};
     use crate::protocols::libvirt::Answer;
+    use crate::settings::url::Endpoint;
     use crate::verdict::Verdict;
 
     const PATH: &str = "/run/libvirt/libvirt-sock-ro";
 
     fn check(side: Side) -> Libvirt {
-        Libvirt { socket: Socket::at(PATH.into(), side, "x.toml"), question: Question::Greeting }
+        let endpoint = Endpoint::Unix(PATH.into());
+        let peer = match side {
+            Side::Own => Peer::own(endpoint, "x.toml"),
+            Side::Dependency => Peer::dependency(vec![endpoint], "x.toml"),
+        };
+        Libvirt { peer, question: Question::Greeting }
     }
 
-    fn asked(outcome: Result<Answer, Trouble>) -> Met<Answer> {
-        Met::Asked(Replies(vec![Reply { whom: PATH.into(), outcome }]))
+    fn asked(outcome: Result<Answer, Trouble>) -> Replies<Answer> {
+        Replies(vec![Reply::new(PATH, outcome)])
     }
 
     #[test]
@@ -169,13 +179,6 @@ mod tests {
                 asked(Err(Trouble::failing(refused))),
                 Side::Own,
                 Verdict::own_fault(format!("{PATH} {refused} (x.toml)")),
-            ),
-            (Met::Missing, Side::Own, Verdict::own_fault(format!("no socket at {PATH}"))),
-            (Met::Missing, Side::Dependency, Verdict::dependency(format!("no socket at {PATH}"))),
-            (
-                Met::NotOurs { because: "permission denied".into(), hint: None },
-                Side::Dependency,
-                Verdict::Healthy,
             ),
         ] {
             assert_eq!(check(side).judge(&met).verdict, expected, "{met:?}");

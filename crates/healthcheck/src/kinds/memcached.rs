@@ -3,7 +3,7 @@
 
 use super::{Fields, Judgement, Kind};
 use crate::definition::{OneOrMany, Var};
-use crate::peer::{self, Hosts, Peer, Replies, Side};
+use crate::peer::{self, Hosts, Peer, Replies};
 use crate::plan::{Scene, Unplanned};
 use crate::program::Program;
 use crate::protocols::memcached;
@@ -49,13 +49,9 @@ port = 11211                   # the service's own; or to = \"{memcache_servers}
     type Seen = Replies<String>;
 
     fn plan(written: &Written, scene: &Scene<'_>) -> Result<Self, Unplanned> {
-        let process = scene.program(written.process.as_ref());
-        let whom = peer::Written {
-            to: &written.to,
-            port: &written.port,
-            unix: written.unix.as_ref(),
-            process: process.as_ref(),
-        };
+        let Written { to, port, unix, process, .. } = written;
+        let (unix, process) = (unix.as_ref(), process.as_ref());
+        let whom = peer::Written { to, port, unix, process };
         Ok(Self { peer: Peer::plan(&whom, PORT, scene)? })
     }
 
@@ -63,8 +59,8 @@ port = 11211                   # the service's own; or to = \"{memcache_servers}
         format!("that memcached answers on {}", self.peer)
     }
 
-    fn may_be_own_fault(&self) -> bool {
-        self.peer.side() == Side::Own
+    fn peer(&self) -> Option<&Peer> {
+        Some(&self.peer)
     }
 
     fn observe(&self, from: &Vantage, by: Deadline) -> Result<Replies<String>, Blind> {

@@ -2,8 +2,8 @@
 
 use super::{Fields, Judgement, Kind, Level};
 use crate::definition::{OneOrMany, Var};
-use crate::ovs::{self, Daemon, Socket};
-use crate::peer::{self, Encryption, Hosts, Peer, Spoken, Trouble, Verify};
+use crate::ovs::{Daemon, Socket};
+use crate::peer::{self, Encryption, Hosts, Peer, Replies, Spoken, Trouble, Verify};
 use crate::plan::{Scene, Unplanned};
 use crate::program::Program;
 use crate::protocols::ovsdb::{self, Database};
@@ -73,7 +73,7 @@ database = \"Open_vSwitch\"
     ];
     const PROVES: Level = Level::Works;
     type Written = Written;
-    type Seen = ovs::Seen<Vec<Database>>;
+    type Seen = Replies<Vec<Database>>;
 
     fn plan(written: &Written, scene: &Scene<'_>) -> Result<Self, Unplanned> {
         let databases = written.database.as_slice().iter().map(|name| scene.value(name));
@@ -105,6 +105,13 @@ database = \"Open_vSwitch\"
         }
     }
 
+    fn peer(&self) -> Option<&Peer> {
+        match &self.server {
+            Server::At(peer) => Some(peer),
+            Server::Own(_) => None,
+        }
+    }
+
     fn observe(&self, from: &Vantage, by: Deadline) -> Result<Self::Seen, Blind> {
         match &self.server {
             Server::Own(daemon) => daemon.ask(from, by, |spoken| ovsdb::databases(spoken.link)),
@@ -117,7 +124,7 @@ database = \"Open_vSwitch\"
                         None => Ok(found),
                     }
                 };
-                peer.speak(Hosts::Each, from, by, talk).map(ovs::Seen::Asked)
+                peer.speak(Hosts::Each, from, by, talk)
             }
         }
     }
@@ -133,10 +140,9 @@ database = \"Open_vSwitch\"
                 Verdict::own_fault(format!("{whom} {words}")).into()
             }
         };
-        match (&self.server, seen) {
-            (Server::Own(daemon), seen) => daemon.judge(seen, judge),
-            (Server::At(peer), ovs::Seen::Asked(replies)) => replies.judge(peer, judge),
-            (Server::At(_), _) => Verdict::unknown("nobody was spoken to").into(),
+        match &self.server {
+            Server::Own(daemon) => daemon.judge(seen, judge),
+            Server::At(peer) => seen.judge(peer, judge),
         }
     }
 }
@@ -204,17 +210,12 @@ fn told(found: &[Database]) -> String {
 
 /// Whom `to` or `port` mean, within TLS where a remote says `ssl:`.
 fn peer(written: &Written, scene: &Scene<'_>) -> Result<Peer, Unplanned> {
-    let unix = written.unix.as_slice();
+    let Written { to, port, unix, process, .. } = written;
+    let unix = unix.as_slice();
     if unix.len() > 1 {
         return Err(Unplanned::Nothing("expected one of `to`, `port` and `unix`".into()));
     }
-    let process = scene.program(written.process.as_ref());
-    let whom = peer::Written {
-        to: &written.to,
-        port: &written.port,
-        unix: unix.first(),
-        process: process.as_ref(),
-    };
+    let whom = peer::Written { to, port, unix: unix.first(), process: process.as_ref() };
     let peer = Peer::plan(&whom, PORT, scene)?;
     let mut encrypted = false;
     for remote in written.to.as_slice() {
@@ -257,7 +258,7 @@ fn file(var: Option<&Var<String>>, scene: &Scene<'_>) -> Result<Option<PathBuf>,
 #[cfg(test)]
 mod tests {
     use super::{Kind, Ovsdb, Server};
-    use crate::ovs::{Daemon, Seen};
+    use crate::ovs::{Daemon, Socket, Whereabouts};
     use crate::peer::{Peer, Replies, Reply};
     use crate::protocols::ovsdb::{Database, State};
     use crate::settings::url::Endpoint;
@@ -268,9 +269,8 @@ mod tests {
         Database { name: name.into(), state: Some(state) }
     }
 
-    fn seen(found: &[Database]) -> Seen<Vec<Database>> {
-        let whom = "/run/db.sock".to_owned();
-        Seen::Asked(Replies(vec![Reply { whom, outcome: Ok(found.to_vec()) }]))
+    fn seen(found: &[Database]) -> Replies<Vec<Database>> {
+        Replies(vec![Reply::new("/run/db.sock", Ok(found.to_vec()))])
     }
 
     #[test]
@@ -320,11 +320,10 @@ mod tests {
                 Err(verdict) => assert_eq!(judgement.verdict, verdict),
             }
         }
-        let named_and_gone = Seen::Nowhere { first: Some("/run/db.sock".into()), named: true };
+        let gone = Whereabouts::Nowhere { looked: vec!["/run/db.sock".into()], named: true };
+        let server = Server::Own(Daemon::absent("ovsdb-server", Socket::Database, gone));
         assert_eq!(
-            Ovsdb { server: Server::Own(Daemon::serving("ovsdb-server")), databases: Vec::new() }
-                .judge(&named_and_gone)
-                .verdict,
+            Ovsdb { server, databases: Vec::new() }.judge(&Replies(Vec::new())).verdict,
             Verdict::own_fault("ovsdb-server runs and /run/db.sock is gone")
         );
     }
@@ -337,9 +336,9 @@ mod tests {
         let cut_off = database("SB", "clustered", false, false, true);
         let mistake = check.mistake(&[cut_off]).unwrap();
         let outcome = Err(crate::peer::Trouble::failing(mistake.words));
-        let replies = Replies(vec![Reply { whom: "10.0.0.1:6641".into(), outcome }]);
+        let replies = Replies(vec![Reply::new("10.0.0.1:6641", outcome)]);
         assert_eq!(
-            check.judge(&Seen::Asked(replies)).verdict,
+            check.judge(&replies).verdict,
             Verdict::dependency(
                 "10.0.0.1:6641 is cut off from the cluster of SB: no quorum, or no leader ([ovs] connection)"
             )

@@ -163,6 +163,10 @@ node-port = 25672              # other nodes'
         format!("that RabbitMQ is well by its own account and listens on {}", self.clients)
     }
 
+    fn peer(&self) -> Option<&Peer> {
+        Some(&self.clients)
+    }
+
     fn observe(&self, from: &Vantage, by: Deadline) -> Result<Seen, Blind> {
         let listeners = |port: &Port| {
             Ok(!Listeners::find(&[*port], Some(&self.program), None, from, by)?
@@ -333,7 +337,7 @@ mod tests {
             cookies: Cookies::new(&[], |_| None, Vec::new()),
             within_tls: false,
         };
-        let reply = Reply { whom: "127.0.0.1:25672".to_owned(), outcome: Ok(answer) };
+        let reply = Reply::new("127.0.0.1:25672", Ok(answer));
         let seen = Seen { node: Replies(vec![reply]), listens: Some(listens.to_vec()) };
         let judgement = kind.judge(&seen);
         let verdict = &judgement.verdict;

@@ -110,13 +110,9 @@ port = 6379                    # the service's own; or to = \"{coordination}\", 
     type Seen = Replies<Answer>;
 
     fn plan(written: &Written, scene: &Scene<'_>) -> Result<Self, Unplanned> {
-        let process = scene.program(written.process.as_ref());
-        let whom = peer::Written {
-            to: &written.to,
-            port: &written.port,
-            unix: written.unix.as_ref(),
-            process: process.as_ref(),
-        };
+        let Written { to, port, unix, process, .. } = written;
+        let (unix, process) = (unix.as_ref(), process.as_ref());
+        let whom = peer::Written { to, port, unix, process };
         let usual = if written.sentinel { SENTINEL_PORT } else { PORT };
         let mut peer = Peer::plan(&whom, usual, scene)?;
         let text = |var: &Option<Var<String>>| {
@@ -156,6 +152,10 @@ port = 6379                    # the service's own; or to = \"{coordination}\", 
     fn describe(&self) -> String {
         let what = if self.sentinel { "a sentinel of redis's" } else { "redis" };
         format!("that {what} answers on {}", self.peer)
+    }
+
+    fn peer(&self) -> Option<&Peer> {
+        Some(&self.peer)
     }
 
     fn observe(&self, from: &Vantage, by: Deadline) -> Result<Replies<Answer>, Blind> {
@@ -247,11 +247,6 @@ impl Redis {
         }
         let words = shown(&answer.ping, 100);
         let code = answer.ping.split(' ').next().unwrap_or_default();
-        // It is the service itself, or what the service needs.
-        let failing = |because: String| match self.peer.side() {
-            Side::Own => Verdict::own_fault(because),
-            Side::Dependency => Verdict::dependency(because),
-        };
         match (answer.error, code) {
             (true, "NOAUTH") if self.password.is_none() => {
                 let proof = format!(
@@ -274,10 +269,13 @@ impl Redis {
             (true, "NOAUTH" | "DENIED") => {
                 return Verdict::environment(format!("{whom} said {words}")).into();
             }
-            (true, _) => return failing(format!("{whom} said {words}")).into(),
+            (true, _) => return Verdict::own_fault(format!("{whom} said {words}")).into(),
             (false, "PONG") => {}
             (false, _) => {
-                return failing(format!("{whom} said \"{words}\" to PING, expected PONG")).into();
+                return Verdict::own_fault(format!(
+                    "{whom} said \"{words}\" to PING, expected PONG"
+                ))
+                .into();
             }
         }
         let mut lesser = Vec::new();
@@ -341,7 +339,7 @@ mod tests {
         let stream = Scripted::new(said.as_bytes());
         let outcome: Result<_, Trouble> =
             if sentinel { kind.ask_sentinel(stream) } else { kind.ask(stream) };
-        let seen = Replies(vec![Reply { whom: "here".to_owned(), outcome }]);
+        let seen = Replies(vec![Reply::new("here", outcome)]);
         let judgement = kind.judge(&seen);
         let (verdict, proof) = (&judgement.verdict, judgement.proof.unwrap_or_default());
         match (verdict.because(), verdict.blame()) {

@@ -152,6 +152,11 @@ host = \"compute-1\"             # mostly \"{host}\"; the host's name if not giv
         format!("that {} answers a ping in the queue {}", self.program, shown(&self.queue, 80))
     }
 
+    fn peer(&self) -> Option<&Peer> {
+        // The broker passes a call on: who does not answer it is the service.
+        None
+    }
+
     fn observe(&self, from: &Vantage, by: Deadline) -> Result<Seen, Blind> {
         let mut ports = Vec::new();
         let server = Server {

@@ -9,7 +9,7 @@ use crate::text::shown;
 use crate::verdict::Verdict;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
-use vantage::{Blind, Deadline, DialError, UnixAddress, Vantage};
+use vantage::{Blind, Deadline, DialError, Obstacle, UnixAddress, Vantage};
 
 /// Someone accepts on a unix socket.
 pub struct Socket {
@@ -38,6 +38,9 @@ pub struct Seen {
     listener: Option<Option<bool>>,
     /// Why its owner could not be seen.
     ownerless: Option<(String, Option<String>)>,
+    /// Why we may not connect, and what can be done about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forbidden: Option<(String, Option<String>)>,
     /// Why connecting failed, if it did.
     refused: Option<String>,
     /// It is not even there.
@@ -102,6 +105,7 @@ path = \"/run/libvirt/virtlogd-sock\"   # or: abstract = \"ISCSIADM_ABSTRACT_NAM
                 .as_ref()
                 .or(holders.weaker().filter(|_| listener == Some(None)))
                 .map(|blind| (blind.to_string(), blind.hint.clone())),
+            forbidden: None,
             refused: None,
             missing: false,
         };
@@ -113,6 +117,9 @@ path = \"/run/libvirt/virtlogd-sock\"   # or: abstract = \"ISCSIADM_ABSTRACT_NAM
         }
         match from.connect_unix(&self.address, by) {
             Ok(_) => {}
+            Err(DialError::Blind(blind)) if blind.obstacle == Obstacle::Forbidden => {
+                seen.forbidden = Some((blind.to_string(), blind.hint));
+            }
             // A fixture cannot be dialled; the table of listeners has spoken.
             Err(DialError::Blind(blind)) if listener.is_none() => {
                 return Err(untold.unwrap_or(blind));
@@ -136,6 +143,7 @@ path = \"/run/libvirt/virtlogd-sock\"   # or: abstract = \"ISCSIADM_ABSTRACT_NAM
                 let because = format!("{name} is held by another process than {program}");
                 Verdict::own_fault(because).into()
             }
+            _ if seen.forbidden.is_some() => self.judge_forbidden(seen),
             _ => match &seen.ownerless {
                 Some((blind, hint)) => Judgement {
                     hint: hint.clone(),
@@ -148,10 +156,68 @@ path = \"/run/libvirt/virtlogd-sock\"   # or: abstract = \"ISCSIADM_ABSTRACT_NAM
 }
 
 impl Socket {
+    /// A socket that is not for us: what else is known has to do.
+    fn judge_forbidden(&self, seen: &Seen) -> Judgement {
+        let name = self.shown();
+        let Some((because, hint)) = &seen.forbidden else {
+            return Verdict::unknown("nothing was seen").into();
+        };
+        let judgement = match (seen.listener, &self.program) {
+            (Some(_), _) => {
+                let proof = format!("there is a listener on {name}, not asked ({because})");
+                Judgement::healthy(proof)
+            }
+            (None, Some(program)) if seen.processes.is_empty() => {
+                Verdict::own_fault(format!("{program} is not running")).into()
+            }
+            (None, Some(program)) => {
+                let proof = format!("{program} runs, {name} is its socket, not asked ({because})");
+                Judgement::healthy(proof)
+            }
+            (None, None) => Verdict::unknown(because.clone()).into(),
+        };
+        Judgement { hint: hint.clone(), ..judgement }
+    }
+
     fn shown(&self) -> String {
         match &self.address {
             UnixAddress::Path(path) => shown(&path.display().to_string(), 100),
             UnixAddress::Abstract(name) => format!("@{}", shown(name, 100)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Kind, Program, Seen, Socket};
+    use std::path::PathBuf;
+    use vantage::UnixAddress;
+
+    #[test]
+    fn a_socket_that_is_not_ours_is_judged_by_what_else_is_known() {
+        let judged = |program: Option<&str>, listener, processes| {
+            let address = UnixAddress::Path(PathBuf::from("/run/a"));
+            let kind = Socket { address, program: program.map(|name| Program::named([name])) };
+            let seen = Seen {
+                processes,
+                listener,
+                ownerless: None,
+                forbidden: Some(("no right".to_owned(), Some("be root".to_owned()))),
+                refused: None,
+                missing: false,
+            };
+            let judgement = kind.judge(&seen);
+            let because = judgement.verdict.because().map(str::to_owned);
+            (judgement.verdict.word(), because.or(judgement.proof).unwrap_or_default())
+        };
+        let listens = "there is a listener on /run/a, not asked (no right)".to_owned();
+        assert_eq!(judged(None, Some(None), vec![]), ("healthy", listens));
+        let runs = "a runs, /run/a is its socket, not asked (no right)".to_owned();
+        assert_eq!(judged(Some("a"), None, vec![1]), ("healthy", runs));
+        let runs_not = "a is not running".to_owned();
+        assert_eq!(judged(Some("a"), None, vec![]), ("unhealthy", runs_not));
+        assert_eq!(judged(None, None, vec![]), ("unknown", "no right".to_owned()));
+        let other = "/run/a is held by another process than a".to_owned();
+        assert_eq!(judged(Some("a"), Some(Some(false)), vec![1]), ("unhealthy", other));
     }
 }

@@ -4,8 +4,8 @@
 use super::command::Matching;
 use super::{Fields, Judgement, Kind};
 use crate::definition::{OneOrMany, Var};
-use crate::ovs::{self, Daemon, Socket};
-use crate::peer::Trouble;
+use crate::ovs::{Daemon, Socket};
+use crate::peer::{Replies, Trouble};
 use crate::plan::{Scene, Unplanned};
 use crate::program::Program;
 use crate::protocols::jsonrpc::{Caller, garbled};
@@ -82,7 +82,7 @@ blame = \"dependency\"          # whose fault another answer is
         ),
     ];
     type Written = Written;
-    type Seen = ovs::Seen<Said>;
+    type Seen = Replies<Said>;
 
     fn plan(written: &Written, scene: &Scene<'_>) -> Result<Self, Unplanned> {
         let program = scene.required_program(written.process.as_ref())?;
@@ -151,7 +151,7 @@ blame = \"dependency\"          # whose fault another answer is
 #[cfg(test)]
 mod tests {
     use super::{Kind, Said, Unixctl};
-    use crate::ovs::{Daemon, Seen};
+    use crate::ovs::{Daemon, Socket, Whereabouts};
     use crate::peer::{Replies, Reply, Trouble, What};
     use crate::verdict::{Blame, Verdict};
     use regex_lite::Regex;
@@ -166,9 +166,8 @@ mod tests {
         }
     }
 
-    fn asked(outcome: Result<Said, Trouble>) -> Seen<Said> {
-        let whom = "/run/ovn/ovn-controller.7.ctl".to_owned();
-        Seen::Asked(Replies(vec![Reply { whom, outcome }]))
+    fn asked(outcome: Result<Said, Trouble>) -> Replies<Said> {
+        Replies(vec![Reply::new("/run/ovn/ovn-controller.7.ctl", outcome)])
     }
 
     #[test]
@@ -195,26 +194,26 @@ mod tests {
                 Blame::Dependency,
                 Verdict::own_fault(format!("{at} refuses connection-status: no{named}")),
             ),
-            (
-                Seen::NotRunning,
-                Blame::Dependency,
-                Verdict::own_fault("ovn-controller is not running"),
-            ),
-            (Seen::Without, Blame::Itself, Verdict::Healthy),
-            (
-                Seen::Nowhere { first: Some("/x.ctl".into()), named: false },
-                Blame::Itself,
-                Verdict::degraded(
-                    "ovn-controller runs, its control socket cannot be found, looked for at /x.ctl first",
-                ),
-            ),
-            (
-                Seen::NotOurs { because: "permission denied".into(), hint: None },
-                Blame::Itself,
-                Verdict::Healthy,
-            ),
         ] {
             assert_eq!(check(blame).judge(&seen).verdict, expected, "{seen:?}");
+        }
+    }
+
+    #[test]
+    fn one_that_has_no_socket_is_judged_by_why() {
+        let nowhere =
+            "ovn-controller runs, its control socket cannot be found, looked for at /x.ctl first";
+        for (whereabouts, expected) in [
+            (Whereabouts::NotRunning, Verdict::own_fault("ovn-controller is not running")),
+            (Whereabouts::Without, Verdict::Healthy),
+            (
+                Whereabouts::Nowhere { looked: vec!["/x.ctl".into()], named: false },
+                Verdict::degraded(nowhere),
+            ),
+        ] {
+            let daemon = Daemon::absent("ovn-controller", Socket::Control, whereabouts);
+            let check = Unixctl { daemon, ..check(Blame::Dependency) };
+            assert_eq!(check.judge(&Replies(Vec::new())).verdict, expected);
         }
     }
 }

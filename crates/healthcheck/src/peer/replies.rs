@@ -4,6 +4,7 @@ use super::{Peer, Trouble};
 use crate::kinds::Judgement;
 use crate::verdict::Verdict;
 use serde::Serialize;
+use vantage::Blind;
 
 /// What came of speaking to one host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -12,12 +13,57 @@ pub(crate) struct Reply<T> {
     pub(crate) whom: String,
     /// What came of it.
     pub(crate) outcome: Result<T, Trouble>,
+    /// Why it proves less than it might.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) weaker: Option<Weaker>,
+}
+
+/// Why something proves less than it might: something could not be seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Weaker {
+    /// What was in the way.
+    pub(crate) because: String,
+    /// What can be done about it.
+    #[serde(skip)]
+    pub(crate) hint: Option<String>,
+}
+
+impl From<Blind> for Weaker {
+    fn from(blind: Blind) -> Self {
+        Self { because: blind.to_string(), hint: blind.hint }
+    }
 }
 
 /// What came of speaking to each host, in the order they were spoken to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Replies<T>(pub(crate) Vec<Reply<T>>);
+
+impl<T> Reply<T> {
+    /// What came of speaking to somebody.
+    pub(crate) fn new(whom: impl Into<String>, outcome: Result<T, Trouble>) -> Self {
+        Self { whom: whom.into(), outcome, weaker: None }
+    }
+
+    /// What it is judged as, and why that is less certain than it might be.
+    fn judged(&self, judgement: Judgement) -> Judgement {
+        match &self.weaker {
+            Some(Weaker { because, hint }) => judgement.of_uncertain_owner(because, hint.as_ref()),
+            None => judgement,
+        }
+    }
+
+    /// What is known of a peer whose socket is not for us, if that is so.
+    fn unasked(&self) -> Option<Judgement> {
+        let trouble = self.outcome.as_ref().err().filter(|trouble| trouble.is_not_asked())?;
+        let proof = match &self.weaker {
+            Some(Weaker { because, .. }) => format!("{trouble}, not asked ({because})"),
+            None => format!("{trouble}, not asked"),
+        };
+        let hint = self.weaker.as_ref().and_then(|weaker| weaker.hint.clone());
+        Some(Judgement { hint, ..Judgement::healthy(proof) })
+    }
+}
 
 impl<T> Replies<T> {
     /// Who answered first.
@@ -30,22 +76,24 @@ impl<T> Replies<T> {
     /// `judge` (which is told who it was), or whose fault it is that none did. Of a
     /// peer whose hosts were all to answer, some that did not are news.
     pub(crate) fn judge(&self, peer: &Peer, judge: impl Fn(&str, &T) -> Judgement) -> Judgement {
-        let answered = self
+        let judged = |reply: &Reply<T>| match &reply.outcome {
+            Ok(answer) => Some(reply.judged(judge(&reply.whom, answer))),
+            Err(_) => reply.unasked(),
+        };
+        let worst =
+            self.0.iter().filter_map(judged).max_by_key(|judgement| judgement.verdict.severity());
+        let troubles: Vec<(&Reply<T>, &Trouble)> = self
             .0
             .iter()
-            .filter_map(|reply| Some(judge(&reply.whom, reply.outcome.as_ref().ok()?)));
-        let worst = answered.max_by_key(|judgement| judgement.verdict.severity());
-        let troubles: Vec<(&str, &Trouble)> = self
-            .0
-            .iter()
-            .filter_map(|reply| Some((reply.whom.as_str(), reply.outcome.as_ref().err()?)))
+            .filter_map(|reply| Some((reply, reply.outcome.as_ref().err()?)))
+            .filter(|(_, trouble)| !trouble.is_not_asked())
             .collect();
         let origin = peer.origin().map_or_else(String::new, |origin| format!(" ({origin})"));
         match (worst, troubles.first()) {
             (Some(judgement), None) => judgement,
-            (Some(judgement), Some((whom, trouble))) => {
+            (Some(judgement), Some((reply, trouble))) => {
                 let count = format!("{} of {}", troubles.len(), self.0.len());
-                let told = format!("{}{origin}: {count} did not answer", trouble.told(whom));
+                let told = format!("{}{origin}: {count} did not answer", trouble.told(&reply.whom));
                 match judgement.verdict {
                     Verdict::Healthy => {
                         let degraded = Judgement::from(Verdict::degraded(told));
@@ -54,16 +102,62 @@ impl<T> Replies<T> {
                     _ => judgement,
                 }
             }
-            (None, Some((whom, trouble))) => {
-                let mut because = trouble.told(whom);
+            (None, Some((reply, trouble))) => {
+                let mut because = trouble.told(&reply.whom);
                 let others = troubles.len() - 1;
                 if others > 0 {
                     because.push_str(&format!(", nor is there an answer from {others} more"));
                 }
                 let verdict = trouble.verdict(peer.side(), format!("{because}{origin}"));
-                Judgement { late: trouble.is_late(), ..Judgement::from(verdict) }
+                let judgement = Judgement { late: trouble.is_late(), ..Judgement::from(verdict) };
+                reply.judged(judgement)
             }
             (None, None) => Verdict::unknown("nobody was spoken to").into(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Replies, Reply, Weaker};
+    use crate::kinds::Judgement;
+    use crate::peer::{Peer, Trouble, What};
+    use crate::settings::url::Endpoint;
+    use crate::verdict::{Blame, Verdict};
+
+    fn judged(replies: Vec<Reply<&str>>) -> Judgement {
+        let peer = Peer::own(Endpoint::Unix("/run/a".into()), "a test");
+        Replies(replies)
+            .judge(&peer, |whom, answer| Judgement::healthy(format!("{whom} says {answer}")))
+    }
+
+    fn weaker<T>(reply: Reply<T>) -> Reply<T> {
+        let weaker = Weaker { because: "no right".into(), hint: Some("be root".into()) };
+        Reply { weaker: Some(weaker), ..reply }
+    }
+
+    #[test]
+    fn a_socket_that_is_not_ours_is_no_alarm_and_tells_so() {
+        let unasked = || weaker(Reply::new("/run/a", Err(Trouble::not_asked("a runs"))));
+        let judgement = judged(vec![unasked()]);
+        assert_eq!(judgement.verdict, Verdict::Healthy);
+        assert_eq!(judgement.proof.unwrap(), "a runs, not asked (no right)");
+        assert_eq!(judgement.hint.unwrap(), "be root");
+        // One that is silent is news all the same.
+        let silent = Reply::new("b", Err(Trouble::new(What::Silent, "says nothing")));
+        assert_eq!(judged(vec![unasked(), silent]).verdict.word(), "degraded");
+    }
+
+    #[test]
+    fn that_a_port_may_be_another_s_is_told() {
+        let answered = judged(vec![weaker(Reply::new("b", Ok("yes")))]);
+        let uncertain = "owner of the port uncertain (no right)";
+        assert_eq!(answered.verdict, Verdict::Healthy);
+        assert_eq!(answered.proof.unwrap(), format!("b says yes, {uncertain}"));
+        assert_eq!(answered.hint.unwrap(), "be root");
+        let silent = Trouble::new(What::Silent, "says nothing");
+        let silent = judged(vec![weaker(Reply::new("b", Err(silent)))]);
+        assert_eq!(silent.verdict.blame(), Some(Blame::Itself));
+        assert_eq!(silent.proof.unwrap(), uncertain);
     }
 }

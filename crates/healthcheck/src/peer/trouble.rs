@@ -44,6 +44,8 @@ pub(crate) enum What {
     Unreachable,
     /// Its name leads nowhere.
     Unresolved,
+    /// Its socket is not for us: the words say what else is known of it.
+    NotAsked,
     /// TLS was expected and it is plain, or the other way round, or its certificate is not accepted.
     Encryption,
 }
@@ -62,6 +64,11 @@ impl Trouble {
         Self::new(What::Garbled, words)
     }
 
+    /// Its socket is not for us to connect to; what else is known of it, which is well.
+    pub(super) fn not_asked(words: impl AsRef<str>) -> Self {
+        Self::new(What::NotAsked, words)
+    }
+
     /// It said that it cannot serve.
     pub(crate) fn failing(words: impl AsRef<str>) -> Self {
         Self::new(What::Failing, words)
@@ -70,6 +77,11 @@ impl Trouble {
     /// It will not have us.
     pub(crate) fn denied(words: impl AsRef<str>) -> Self {
         Self::new(What::Denied, words)
+    }
+
+    /// Whether it was not asked, and is well by what else is known.
+    pub(super) fn is_not_asked(&self) -> bool {
+        self.what == What::NotAsked
     }
 
     /// Whether nothing was heard in time.
@@ -91,6 +103,7 @@ impl Trouble {
     /// Whose fault it is.
     pub(super) fn verdict(&self, side: Side, because: String) -> Verdict {
         match (self.what, side) {
+            (What::NotAsked, _) => Verdict::Healthy,
             // Settings and server disagree: a restart of neither mends that.
             (What::Denied, _) => Verdict::environment(because),
             (What::Encryption | What::Unreachable, Side::Own) => Verdict::environment(because),

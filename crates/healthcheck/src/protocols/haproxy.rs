@@ -21,7 +21,7 @@ const QUESTION: &[u8] = b"show info;show stat -1 6 -1\n";
 
 /// What haproxy says of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Account {
+pub struct Account {
     pub(crate) version: String,
     pub(crate) connections: u64,
     /// As many connections as it takes; 0 where it does not say.

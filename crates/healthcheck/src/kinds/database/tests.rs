@@ -28,7 +28,7 @@ fn judged(outcome: Result<State, Trouble>) -> (Verdict, Option<String>) {
         wants_tls: false,
         state,
     });
-    let seen = Replies(vec![Reply { whom: "10.0.0.5:3306".into(), outcome }]);
+    let seen = Replies(vec![Reply::new("10.0.0.5:3306", outcome)]);
     let judgement = database().judge(&seen);
     (judgement.verdict, judgement.proof)
 }
@@ -104,7 +104,7 @@ fn a_login_that_we_cannot_give_leaves_the_weaker_proof() {
         wants_tls: false,
         state: State::default(),
     });
-    let seen = Replies(vec![Reply { whom: "10.0.0.5:3306".into(), outcome }]);
+    let seen = Replies(vec![Reply::new("10.0.0.5:3306", outcome)]);
     let judgement = database().judge(&seen);
     assert_eq!(judgement.verdict, Verdict::Healthy);
     let proof = "MariaDB 10.11.19 answers on 10.0.0.5:3306; a login was not seen: \

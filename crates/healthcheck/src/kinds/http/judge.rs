@@ -28,12 +28,10 @@ impl Http {
             (None, Some(trouble)) => self.judge_trouble(trouble, seen),
             (None, None) => Verdict::unknown("nothing was seen").into(),
         };
-        let Some((blind, hint)) = &seen.weaker else { return judgement };
-        let proof = judgement.proof.clone().map_or_else(String::new, |proof| format!("{proof}, "));
-        let mut judgement =
-            judgement.proof(format!("{proof}owner of the port uncertain ({blind})"));
-        judgement.hint = judgement.hint.or_else(|| hint.clone());
-        judgement
+        match &seen.weaker {
+            Some((blind, hint)) => judgement.of_uncertain_owner(blind, hint.as_ref()),
+            None => judgement,
+        }
     }
 
     fn judge_answer(&self, answer: &Answer, seen: &Seen) -> Judgement {
