@@ -118,7 +118,7 @@ impl Peer {
         for address in to.as_slice() {
             let origin = scene.origins(address);
             // It may be a URL with a password in it.
-            let text = scene.secret(address)?;
+            let text = scene.addresses(address)?;
             found.extend(endpoints(text.expose(), &[usual]).map_err(|error| {
                 Unplanned::Malformed { origin: origin.clone(), error: error.to_string() }
             })?);

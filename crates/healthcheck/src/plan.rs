@@ -317,6 +317,18 @@ impl<'a> Scene<'a> {
         Ok(Secret::new(text))
     }
 
+    /// The text of URLs or addresses, settings filled in: of these only what
+    /// stands before an `@` is not to be shown.
+    ///
+    /// # Errors
+    /// Where a setting is not to be found.
+    pub fn addresses(&self, var: &Var<String>) -> Result<Secret, Unplanned> {
+        match self.text(var)? {
+            text if text.contains('@') => self.secret(var),
+            text => Ok(Secret::new(text)),
+        }
+    }
+
     /// A value, settings filled in.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ mod support;
 
 use healthcheck::definition::Definition;
 use healthcheck::evaluate::evaluate;
+use healthcheck::kinds;
 use healthcheck::maintenance::Maintenance;
 use healthcheck::plan::{Plan, Request};
 use healthcheck::report::Report;
@@ -74,6 +75,43 @@ fn definition() -> Definition {
     Definition::parse(&text, "example.toml").unwrap_or_else(|mistakes| panic!("{mistakes}"))
 }
 
+/// What each of some characters may mean in a URL.
+const SPECIAL: [&str; 7] = ["?", "#", "/", "@", ":", "%", "&"];
+
+/// The example of every kind with `value` in one of its fields, for each field;
+/// a definition with every one that may stand there, and what is said of the others.
+fn in_every_field(value: &str) -> (Definition, String) {
+    let mut text = DEFINITION.to_owned();
+    let mut said = String::new();
+    let mut fields = 0;
+    for kind in kinds::ALL {
+        for (field, _) in kind.fields {
+            // Whom it speaks to is said in one of these ways.
+            let whom = ["to", "port", "unix"];
+            let stays = |line: &&str| {
+                let key = line.split('=').next().unwrap_or_default().trim();
+                key != *field && !(whom.contains(field) && whom.contains(&key))
+            };
+            let lines: Vec<_> = kind.example.lines().filter(stays).collect();
+            let lines = lines.join("\n").replace('{', "").replace('}', "");
+            for value in [format!("\"{value}\""), format!("[\"{value}\"]")] {
+                let check = format!("\n{lines}\n{field} = {value}\n");
+                match Definition::parse(&format!("{DEFINITION}{check}"), "example.toml") {
+                    Ok(_) => {
+                        text.push_str(&check);
+                        fields += 1;
+                    }
+                    // A number, a choice.
+                    Err(mistakes) => said.push_str(&mistakes.to_string()),
+                }
+            }
+        }
+    }
+    assert!(fields > 2 * kinds::ALL.len(), "{fields}: {said}");
+    let definition = Definition::parse(&text, "example.toml");
+    (definition.unwrap_or_else(|mistakes| panic!("{mistakes}")), said)
+}
+
 fn write(folder: &Path, path: &str, text: &str) {
     let path = folder.join(path);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -111,11 +149,10 @@ fn fixture(folder: &Path, secret: &str, encoded: &str) {
 }
 
 /// All that can be said about the service.
-fn said(folder: &Path) -> String {
+fn said(folder: &Path, definition: &Definition) -> String {
     let from = Arc::new(Vantage::at(folder).unwrap());
-    let definition = definition();
-    let plan = Plan::new(&definition, &Request::default(), &from);
-    let mut said = plan.explain(&definition, "a test");
+    let plan = Plan::new(definition, &Request::default(), &from);
+    let mut said = plan.explain(definition, "a test");
     let findings = evaluate(&plan, &from);
     assert_eq!(findings.len(), plan.checks.len());
     // One by one, so that nothing is left out for want of room.
@@ -158,6 +195,39 @@ fn check(said: &str, words: &[String]) {
     }
 }
 
+#[test]
+fn no_secret_is_said_whichever_field_of_whichever_kind_it_is_in() {
+    let words = ["Xq7first1", "Zw9second2"].map(str::to_owned);
+    for special in SPECIAL {
+        let folder = tempfile::tempdir().unwrap();
+        let secret = words.join(special);
+        fixture(folder.path(), &secret.replace('#', "x"), &secret);
+        for value in [
+            "{transport_url}".to_owned(),
+            "{connection}".to_owned(),
+            format!("rabbit://nova:{secret}@rabbit1:5672/v"),
+            format!("http://nova:{secret}@127.0.0.1:1/x"),
+            format!("/rabbit://nova:{secret}@rabbit1/v"),
+        ] {
+            let (definition, mistakes) = in_every_field(&value);
+            check(&mistakes, &words);
+            check(&said(folder.path(), &definition), &words);
+        }
+    }
+}
+
+#[test]
+fn addresses_are_no_secrets() {
+    let folder = tempfile::tempdir().unwrap();
+    fixture(folder.path(), "Xq7first1", "Xq7first1");
+    write(folder.path(), "root/etc/app.ini", "[app]\nservers = 10.0.0.1:11211\n");
+    let check = "[[check]]\nkind = \"memcached\"\nto = \"{servers}\"\n";
+    let servers = "servers = { file = { path = \"/etc/app.ini\", format = \"ini\", option = \"app.servers\" } }\n";
+    let definition = Definition::parse(&format!("{DEFINITION}{servers}{check}"), "example.toml");
+    let said = said(folder.path(), &definition.unwrap_or_else(|mistakes| panic!("{mistakes}")));
+    assert!(said.contains("that memcached answers on 10.0.0.1:11211"), "{said}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -165,7 +235,7 @@ proptest! {
     fn no_secret_of_a_service_s_settings_is_ever_said((words, secret) in secrets()) {
         let folder = tempfile::tempdir().unwrap();
         fixture(folder.path(), &secret, &secret);
-        let said = said(folder.path());
+        let said = said(folder.path(), &definition());
         assert!(said.contains("rabbit1:5672"), "what is no secret is said: {said}");
         check(&said, &words);
     }
@@ -176,7 +246,7 @@ proptest! {
         let secret = secret.replacen(['-', '_', '.', '!', '~', '+'], &special, 1);
         let hexadecimal = format!("%{:02X}", special.as_bytes()[0]);
         fixture(folder.path(), &secret.replace('#', "x"), &secret.replace(&special, &hexadecimal));
-        check(&said(folder.path()), &words);
+        check(&said(folder.path(), &definition()), &words);
     }
 }
 

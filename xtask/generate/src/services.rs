@@ -25,7 +25,8 @@ pub(super) fn page() -> Result<String> {
             .definition(entry.service)
             .with_context(|| format!("{} has mistakes", entry.file))?;
         let mut checks: Vec<_> = definition.checks.iter().map(|check| check.kind).collect();
-        checks.dedup();
+        let mut seen = BTreeSet::new();
+        checks.retain(|kind| seen.insert(*kind));
         let levels: BTreeSet<Level> =
             checks.iter().filter_map(|name| kinds::find(name)).map(|kind| kind.proves).collect();
         if let Some(level) = levels.last() {

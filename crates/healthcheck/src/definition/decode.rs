@@ -1,6 +1,7 @@
 //! Spanned TOML values to typed ones, going on after each mistake.
 
 use super::mistake::{Mistake, Mistakes};
+use crate::settings::secret::redact;
 use serde::de::DeserializeOwned;
 use std::ops::Range;
 use toml::Spanned;
@@ -156,7 +157,10 @@ fn plain(message: &str) -> String {
         message.strip_prefix("unknown variant `").and_then(|rest| rest.split_once("`, expected "))
     {
         let expected = expected.strip_prefix("one of ").unwrap_or(expected);
-        return format!("expected {expected}, found \"{}\"", crate::text::shown(found, 60));
+        return format!(
+            "expected {expected}, found \"{}\"",
+            crate::text::shown(&redact(found), 60)
+        );
     }
     if message.starts_with("wanted exactly 1 element") {
         return "expected a table of one key, found another number of keys".into();

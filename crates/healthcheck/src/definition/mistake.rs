@@ -1,5 +1,6 @@
 //! A mistake in a definition, told with its place and a caret beneath it.
 
+use crate::settings::secret::redact;
 use std::fmt;
 use std::ops::Range;
 
@@ -44,9 +45,9 @@ impl Mistake {
             file: file.to_owned(),
             line: before.matches('\n').count() + 1,
             column: column + 1,
-            message,
+            message: redact(&message),
             hint: hint.map(str::to_owned),
-            excerpt: (text[line_start..line_end].trim_end().to_owned(), column, length),
+            excerpt: (redact(text[line_start..line_end].trim_end()), column, length),
         }
     }
 }
@@ -65,7 +66,9 @@ impl fmt::Display for Mistake {
         let excerpt = excerpt.replace('\t', " ");
         let excerpt = crate::text::shown(&excerpt, 160);
         writeln!(f, "  {number} | {excerpt}")?;
-        let length = (*length).min(excerpt.chars().count().saturating_sub(*before)).max(1);
+        // Where a secret stood there may be less.
+        let before = (*before).min(excerpt.chars().count());
+        let length = (*length).min(excerpt.chars().count().saturating_sub(before)).max(1);
         write!(f, "  {:1$} | {2:3$}{4}", "", number.len(), "", before, "^".repeat(length))?;
         match hint {
             Some(hint) => write!(f, "\n  hint: did you mean `{hint}`?"),

@@ -168,7 +168,7 @@ pub(super) fn heartbeat(link: &Link) -> u16 {
 pub(super) fn accounts(urls: &[Var<String>], scene: &Scene<'_>) -> Result<Vec<Account>, Unplanned> {
     let mut accounts = Vec::new();
     for to in urls {
-        let text = scene.secret(to)?;
+        let text = scene.addresses(to)?;
         let origin = scene.origins(to);
         let url = ServiceUrl::transport(text.expose().trim()).map_err(|error| {
             Unplanned::Malformed { origin: origin.clone(), error: error.to_string() }

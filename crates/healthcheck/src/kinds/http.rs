@@ -238,9 +238,9 @@ impl Http {
         seen
     }
 
-    /// `GET /healthcheck`, without any query.
+    /// `GET /healthcheck`, of a query only that there is one.
     fn request(&self) -> String {
-        format!("{} {}", self.errand.method, shown(self.errand.url.path(), 60))
+        format!("{} {}", self.errand.method, shown(self.errand.url.shown_path(), 60))
     }
 
     /// The same, and where it was asked.

@@ -124,7 +124,7 @@ port = 6379                    # the service's own; or to = \"{coordination}\", 
             None => None,
         };
         for to in written.to.as_slice() {
-            let text = scene.secret(to)?;
+            let text = scene.addresses(to)?;
             let Ok(url) = ServiceUrl::transport(text.expose()) else { continue };
             if let (Some(host), None) = (url.hosts.first(), &password) {
                 password.clone_from(&host.password);

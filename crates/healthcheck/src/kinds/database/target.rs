@@ -31,7 +31,7 @@ pub(super) enum Speech {
 impl Target {
     pub(super) fn plan(to: &Var<String>, scene: &Scene<'_>) -> Result<Self, Unplanned> {
         let origin = scene.origins(to);
-        let text = match scene.secret(to) {
+        let text = match scene.addresses(to) {
             Ok(text) => text,
             // A service that names no database needs none; and where its files are
             // hidden from us, the checks beside this one say what can be said.

@@ -1,7 +1,7 @@
 //! An http or https URL, as curl takes it. Its query may hold a token and its
 //! user a password, so neither is ever shown.
 
-use crate::settings::secret::Secret;
+use crate::settings::secret::{Secret, redact};
 use std::fmt;
 use std::net::Ipv6Addr;
 use vantage::Port;
@@ -41,6 +41,8 @@ pub struct Url {
     /// Who asks, and their password.
     pub user: Option<(String, Secret)>,
     target: Secret,
+    /// The path as it may be shown once it is escaped.
+    shown_path: String,
 }
 
 /// Why a text is no URL. It never quotes it.
@@ -107,7 +109,8 @@ impl Url {
         };
         let (host, port) = host_and_port(place)?;
         let port = port.unwrap_or_else(|| scheme.port());
-        Ok(Self { scheme, host, port, user, target: target_of(target)? })
+        let shown_path = shown_path_of(target);
+        Ok(Self { scheme, host, port, user, target: target_of(target)?, shown_path })
     }
 
     /// A URL from its parts; `target` is a path, perhaps with a query.
@@ -115,8 +118,9 @@ impl Url {
     /// # Errors
     /// Where the path holds a blank or a control character.
     pub fn new(scheme: Scheme, host: &str, port: Port, target: &str) -> Result<Self, UrlError> {
+        let shown_path = shown_path_of(target);
         let target = target_of(target)?;
-        Ok(Self { scheme, host: host.to_owned(), port, user: None, target })
+        Ok(Self { scheme, host: host.to_owned(), port, user: None, target, shown_path })
     }
 
     /// The URL that an answer's `location` leads to from this one.
@@ -154,8 +158,13 @@ impl Url {
         self.target.expose()
     }
 
-    /// The path alone, which may be shown once it is escaped.
-    pub fn path(&self) -> &str {
+    /// The path as it may be shown once it is escaped, and whether more follows.
+    pub fn shown_path(&self) -> &str {
+        &self.shown_path
+    }
+
+    /// The path alone. Not to be shown: a secret in it may have been cut.
+    fn path(&self) -> &str {
         let target = self.target.expose();
         target.split('?').next().unwrap_or(target)
     }
@@ -176,9 +185,8 @@ impl Url {
 /// Without user and query, escaped and cut.
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let query = if self.target.expose().contains('?') { "?…" } else { "" };
-        let place = format!("{}://{}{}", self.scheme, self.authority(), self.path());
-        write!(f, "{}{query}", crate::text::shown(&place, 120))
+        let place = format!("{}://{}{}", self.scheme, self.authority(), self.shown_path);
+        f.write_str(&crate::text::shown(&place, 120))
     }
 }
 
@@ -260,6 +268,20 @@ fn port_of(text: &str) -> Result<Option<Port>, UrlError> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let port = text.parse().ok().filter(|_| digits).and_then(Port::new);
     port.map(Some).ok_or(UrlError::Port)
+}
+
+/// A path without query and fragment. What is cut off may be all that tells of a
+/// password before it, so it is hidden first.
+fn shown_path_of(target: &str) -> String {
+    let slash = if target.starts_with('/') { "" } else { "/" };
+    let redacted = redact(target);
+    match redacted.split_once(['?', '#']) {
+        Some((path, _)) => {
+            let cut = redacted.get(path.len()..=path.len()).unwrap_or_default();
+            format!("{slash}{path}{cut}…")
+        }
+        None => format!("{slash}{redacted}"),
+    }
 }
 
 /// A target as it is sent: from `/` on, without fragment, in ASCII.

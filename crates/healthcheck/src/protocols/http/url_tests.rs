@@ -60,7 +60,7 @@ fn a_user_and_a_query_are_kept_and_not_shown() {
     let (name, password) = url.user.clone().unwrap();
     assert_eq!((name.as_str(), password.expose()), ("admin", "p@ss@w:rd"));
     assert_eq!(url.target(), "/x?token=abc");
-    assert_eq!(url.path(), "/x");
+    assert_eq!(url.shown_path(), "/x?…");
     assert_eq!(url.to_string(), "http://a.example:81/x?…");
     let all = format!("{url:?} {url}");
     assert!(!all.contains("w:rd") && !all.contains("abc"), "{all}");
@@ -104,6 +104,20 @@ proptest! {
         if let Ok(url) = from.join(&location) {
             prop_assert!(matches!(url.scheme, Scheme::Http | Scheme::Https));
             prop_assert!(Request::get(url.target(), &url.authority()).is_ok());
+        }
+    }
+}
+
+#[test]
+fn a_password_in_a_path_is_hidden_before_it_is_cut() {
+    for special in ["?", "#", "/", "@", ":", "%"] {
+        let path = format!("/rabbit://nova:Xq7{special}Zw9@rabbit1/v?x");
+        let new = Url::new(Scheme::Http, "a", vantage::Port::new(81).unwrap(), &path).unwrap();
+        let parsed = Url::parse(&format!("http://a:81{path}")).unwrap();
+        for url in [new, parsed] {
+            for shown in [url.shown_path().to_owned(), url.to_string()] {
+                assert!(!shown.contains("Xq7") && !shown.contains("Zw9"), "{shown}");
+            }
         }
     }
 }
