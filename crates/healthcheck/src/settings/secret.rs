@@ -169,31 +169,23 @@ fn redact_line(line: &str, shown: &mut String) {
     redact_cut(line.get(done..).unwrap_or_default(), shown);
 }
 
-/// Hides what may be a password in URLs that were cut before their `@`.
+/// Hides what may be a password in a URL that was cut before its `@`.
 fn redact_cut(line: &str, shown: &mut String) {
-    let mut rest = line;
-    while let Some(start) = rest.find("://").map(|at| at + 3) {
-        let (before, after) = rest.split_at(start);
-        shown.push_str(before);
-        let word = after.find(char::is_whitespace).unwrap_or(after.len());
-        let (word, after) = after.split_at(word);
-        match (word.find(CUT), word.find(':')) {
-            (Some(cut), Some(colon)) if colon < cut && !has_plain_port(word) => {
-                shown.push_str(word.get(..=colon).unwrap_or_default());
+    for word in line.split_inclusive(char::is_whitespace) {
+        let (whole, cut) = word.split_at(word.find(CUT).unwrap_or(0));
+        let mut parts = whole.split("://");
+        shown.push_str(parts.next().unwrap_or_default());
+        for part in parts {
+            shown.push_str("://");
+            if let Some(colon) = part.find(':').filter(|_| !has_plain_port(part)) {
+                shown.push_str(part.get(..=colon).unwrap_or_default());
                 shown.push_str(HIDDEN);
-                shown.push_str(word.get(cut..).unwrap_or_default());
+                break;
             }
-            _ => {
-                // It may hold another URL.
-                let (first, others) = word.split_at(word.find("://").unwrap_or(word.len()));
-                shown.push_str(first);
-                rest = line.get(line.len() - after.len() - others.len()..).unwrap_or_default();
-                continue;
-            }
+            shown.push_str(part);
         }
-        rest = after;
+        shown.push_str(cut);
     }
-    shown.push_str(rest);
 }
 
 /// Whether this is a host, perhaps with a port, and not a user with a password.

@@ -13,8 +13,10 @@ pub(crate) fn node(bytes: &[u8]) {
     match stage {
         0 => {
             let cookie = Secret::new("Xq7secret2");
+            // What it says of its own is no secret: libFuzzer finds it in what we compare.
+            let guessed = String::from_utf8_lossy(bytes).contains("Xq7secret2");
             if let Err(trouble) = greet(said, Version::Six, &ourselves, Some(&cookie)) {
-                assert!(!trouble.words.contains("Xq7secret2"));
+                assert!(guessed || !trouble.words.contains("Xq7secret2"));
             }
         }
         1 => {
