@@ -50,10 +50,22 @@ fn secrets_are_hidden_and_the_rest_is_kept() {
 #[test]
 fn long_texts_take_no_longer_than_they_are_long() {
     for piece in ["a://", "a:// ", "a://b:c ", "@://", "token ", "token=", "-u a:", "a://:,@ "] {
-        for end in ["", "@", " @", "://u:hunter2@h"] {
+        for end in ["", "@", " @", "://u:hunter2@h", "…", "://u:hunter2…"] {
             let text = format!("{}{end}", piece.repeat(50_000 / piece.len()));
             assert!(!redact(&text).contains("hunter2"), "{piece} {end}");
         }
+    }
+}
+
+#[test]
+fn what_was_cut_before_its_at_has_no_password() {
+    for (text, expected) in [
+        ("to rabbit://nova:hunt… fails", "to rabbit://nova:***… fails"),
+        ("/rabbit://nova:hunt?…", "/rabbit://nova:***…"),
+        ("http://a:80/rabbit://nova:hunt…", "http://a:80/rabbit://nova:***…"),
+        ("http://[::1]:80/pa… and http://a:80", "http://[::1]:80/pa… and http://a:80"),
+    ] {
+        assert_eq!(redact(text), expected);
     }
 }
 

@@ -1,0 +1,238 @@
+//! What is looked at of a service, by its settings and what runs.
+
+use super::container;
+use healthcheck::catalog::Catalog;
+use healthcheck::plan::Plan;
+use healthcheck::plan::Request;
+use healthcheck::verdict::Role;
+
+/// What would be looked at in a container: the names of the checks, and of
+/// those that do not apply the reason.
+fn planned(service: &str, lines: &[&[&str]], files: &[(&str, &str)]) -> (String, Vec<String>) {
+    planned_for(&Request::default(), service, lines, files)
+}
+
+fn planned_for(
+    request: &Request,
+    service: &str,
+    lines: &[&[&str]],
+    files: &[(&str, &str)],
+) -> (String, Vec<String>) {
+    let (folder, vantage) = container(lines);
+    for (path, content) in files {
+        let path = folder.path().join("root").join(path.trim_start_matches('/'));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+    let definition = Catalog::embedded().definition(service).unwrap();
+    let plan = Plan::new(&definition, request, &vantage);
+    let checks: Vec<_> = plan
+        .checks
+        .iter()
+        .map(|check| match &check.look {
+            Ok(look) => look.describe(),
+            Err(error) => error.to_string(),
+        })
+        .collect();
+    let skipped = plan.skipped.iter().map(|check| check.because.clone()).collect();
+    (checks.join("; "), skipped)
+}
+
+#[test]
+fn nova_compute_also_checks_the_container_instances_are_migrated_through() {
+    let compute: &[&str] = &["/usr/bin/python3", "/usr/bin/nova-compute"];
+    let sshd: &[&str] = &["/usr/sbin/sshd", "-D", "-p", "2022"];
+    let bus =
+        "that nova-compute runs; that nova-compute holds a living connection to port 5671 or 5672";
+    let no_nova = "sshd runs here and no nova-compute runs here";
+    // Neither runs: then it is nova-compute that is missed.
+    for lines in [&[compute][..], &[compute, sshd], &[]] {
+        let (checks, skipped) = planned("nova-compute", lines, &[]);
+        assert!(checks.starts_with(bus), "{checks}");
+        assert!(!skipped.iter().any(|because| because == no_nova), "{lines:?}: {skipped:?}");
+    }
+    let (checks, skipped) = planned("nova-compute", &[sshd], &[]);
+    assert_eq!(checks, "that port 2022 answers with a line like /^SSH-2\\.0-/");
+    let no_driver = "cannot find the setting \"compute_driver\"";
+    let known = |because: &String| because == no_nova || because.starts_with(no_driver);
+    assert!(skipped.iter().all(known), "{skipped:?}");
+}
+
+#[test]
+fn nova_compute_is_asked_for_its_libvirt_where_that_is_on_this_host() {
+    let lines: &[&[&str]] = &[&["/usr/bin/python3", "/usr/bin/nova-compute"]];
+    let folder = ("/run/libvirt/x", "");
+    let asks = "that libvirt opens qemu:///system on /run/libvirt/virtqemud-sock-ro";
+    for (conf, there, expected) in [
+        ("compute_driver = libvirt.LibvirtDriver", true, true),
+        (
+            "compute_driver = libvirt.LibvirtDriver\n[libvirt]\nconnection_uri = qemu:///system",
+            true,
+            true,
+        ),
+        // Not mounted here.
+        ("compute_driver = libvirt.LibvirtDriver", false, false),
+        (
+            "compute_driver = libvirt.LibvirtDriver\n[libvirt]\nconnection_uri = qemu+tls://h/system",
+            true,
+            false,
+        ),
+        ("compute_driver = libvirt.LibvirtDriver\n[libvirt]\nvirt_type = lxc", true, false),
+        ("compute_driver = fake.FakeDriver", true, false),
+        ("compute_driver = ironic.IronicDriver", true, false),
+        ("", true, false),
+    ] {
+        let conf = format!("[DEFAULT]\n{conf}\n");
+        let mut files = vec![("/etc/nova/nova.conf", conf.as_str())];
+        files.extend(there.then_some(folder));
+        let (checks, skipped) = planned("nova-compute", lines, &files);
+        assert_eq!(checks.contains(asks), expected, "{conf}: {checks} {skipped:?}");
+    }
+}
+
+#[test]
+fn ironic_conductor_needs_no_bus_where_calls_come_by_http() {
+    let conductor: &[&str] = &["/usr/bin/ironic-conductor"];
+    let conf = "[DEFAULT]\nrpc_transport = json-rpc\n[json_rpc]\nport = 8090\n\
+        [database]\nconnection = mysql+pymysql://i:i@db/ironic\n";
+    let files = [("/etc/ironic/ironic.conf", conf)];
+    let (checks, skipped) = planned("ironic-conductor", &[conductor], &files);
+    let runs = "that ironic-conductor or ironic runs";
+    let lets_in = "that the database on db:3306 ([database] connection in \
+        /etc/ironic/ironic.conf:6) lets the service in";
+    assert_eq!(checks, format!("{runs}; that ironic-conductor listens on port 8090; {lets_in}"));
+    let because = "the setting \"rpc_transport\" is like /^(json-rpc|none)$/";
+    assert!(skipped.iter().all(|reason| reason == because), "{skipped:?}");
+    let (checks, skipped) = planned("ironic-conductor", &[conductor], &[]);
+    assert!(checks.contains("holds a living connection to port 5671 or 5672"), "{checks}");
+    assert!(!skipped.iter().any(|reason| reason == because), "{skipped:?}");
+}
+
+#[test]
+fn cron_looks_at_the_table_of_the_user_that_is_named() {
+    let crond: &[&[&str]] = &[&["/usr/sbin/crond", "-s", "-n"]];
+    let of_nova = Request { word: Some("nova".to_owned()), ..Request::default() };
+    let (checks, _) = planned_for(&of_nova, "cron", crond, &[]);
+    let runs = "that crond or cron runs";
+    assert_eq!(checks, format!("{runs}; that /var/spool/cron/nova is as it should be"));
+    // Without a word root's table counts, if there is one.
+    let roots = [("/var/spool/cron/root", "PATH=/bin\n0 1 * * * true\n")];
+    let (checks, _) = planned("cron", crond, &roots);
+    assert_eq!(checks, format!("{runs}; that /var/spool/cron/root is as it should be"));
+    let (checks, _) = planned("cron", crond, &[]);
+    assert_eq!(checks, runs);
+}
+
+#[test]
+fn a_database_says_its_port_in_any_file_that_its_own_includes() {
+    let mariadbd: &[&[&str]] = &[&["/usr/sbin/mariadbd"]];
+    let own = ("/etc/mysql/my.cnf", "[client]\nport = 1\n!includedir /etc/mysql/conf.d/\n");
+    let port = |files: &[(&str, &str)]| planned("mariadb", mariadbd, files).0;
+    let included = ("/etc/mysql/conf.d/90-it.cnf", "[mariadb-10.11]\nport = 3307\n");
+    assert!(port(&[own, included]).ends_with("port 3307"));
+    // The last one counts, and what is no configuration is left out.
+    let earlier = ("/etc/mysql/conf.d/50-it.cnf", "[mysqld]\nport = 3308\n");
+    let old = ("/etc/mysql/conf.d/99-it.cnf.rpmsave", "[mysqld]\nport = 3309\n");
+    assert!(port(&[own, included, earlier, old]).ends_with("port 3307"));
+    let circle = ("/etc/mysql/conf.d/99-it.cnf", "!include /etc/mysql/my.cnf\n");
+    assert!(port(&[own, included, circle]).ends_with("port 3307"));
+    assert!(port(&[own]).ends_with("port 3306"));
+}
+
+#[test]
+fn a_database_node_that_is_being_filled_is_not_restarted() {
+    let filled: &[&[&str]] = &[
+        &["/usr/sbin/mariadbd", "--port=3307"],
+        &["/bin/bash", "-ue", "/usr/bin/wsrep_sst_mariabackup", "--role", "joiner"],
+    ];
+    let live = Request { role: Role::Live, ..Request::default() };
+    let (checks, _) = planned_for(&live, "mariadb", filled, &[]);
+    let runs = "that mariadbd or mysqld runs";
+    let stands = "that the database on /run/mysqld/mysqld.sock (catalog/mariadb.toml) lets us in \
+        and is in step with its cluster";
+    assert_eq!(checks, format!("{runs}; {stands}"));
+    let (checks, _) = planned("mariadb", filled, &[]);
+    assert_eq!(checks, format!("{runs}; {stands}"));
+    // It is not ready, and that is said to who asks for it.
+    let ready = Request { role: Role::Ready, ..Request::default() };
+    let (checks, _) = planned_for(&ready, "mariadb", filled, &[]);
+    let listens = "that mariadbd or mysqld listens on port 3307";
+    assert_eq!(checks, format!("{runs}; {listens}; {stands}"));
+    let (checks, _) = planned_for(&live, "mariadb", &filled[..1], &[]);
+    assert!(checks.ends_with("port 3307"), "{checks}");
+}
+
+#[test]
+fn an_api_is_asked_where_its_own_files_say() {
+    let vhost = "Listen 10.0.0.1:8774\n<VirtualHost 10.0.0.1:8774>\n  ServerName api.internal\n  \
+        SSLEngine on\n  WSGIScriptAlias / /var/www/nova-api\n</VirtualHost>\n";
+    let uwsgi = "[uwsgi]\nhttps = 10.0.0.1:8874,/etc/nova/c.pem,/etc/nova/k.pem\n";
+    let silent = "[uwsgi]\nmaster = true\n#http-socket = :8774\n";
+    let conf = "[DEFAULT]\nosapi_compute_listen_port = 18774\n";
+    let cases: &[(&[(&str, &str)], &str)] = &[
+        (
+            &[
+                ("/etc/httpd/conf.d/10-nova_api_wsgi.conf", vhost),
+                ("/etc/nova/nova-api-uwsgi.ini", uwsgi),
+                ("/etc/nova/nova.conf", conf),
+            ],
+            "port 8774 (https)",
+        ),
+        (&[("/etc/apache2/conf-enabled/nova-api-wsgi.conf", vhost)], "port 8774 (https)"),
+        (
+            &[("/etc/nova/nova-api-uwsgi.ini", uwsgi), ("/etc/nova/nova.conf", conf)],
+            "port 8874 (https)",
+        ),
+        // Debian ships this file in every image, whatever serves the API there.
+        (
+            &[("/etc/nova/nova-api-uwsgi.ini", silent), ("/etc/nova/nova.conf", conf)],
+            "port 18774 (http)",
+        ),
+        (&[("/etc/nova/nova.conf", conf)], "port 18774 (http)"),
+        (&[], "port 8774 (http)"),
+    ];
+    for (files, expected) in cases {
+        let (checks, _) = planned("nova-api", &[&["/usr/sbin/httpd", "-DFOREGROUND"]], files);
+        assert_eq!(checks, format!("that GET / answers on {expected}"));
+    }
+}
+
+#[test]
+fn a_dead_service_of_swift_is_missed() {
+    // The predecessors found nothing to ask, and so nothing wrong.
+    for service in ["swift-proxy", "swift-account-server", "swift-container-server", "ironic-pxe"] {
+        let (checks, _) = planned(service, &[&["sleep", "infinity"]], &[]);
+        assert!(checks.contains(" runs"), "{service}: {checks}");
+    }
+}
+
+#[test]
+fn clustercheck_answers_for_a_node_from_a_container_of_its_own() {
+    let bind = "TRIPLEO_SOCAT_BIND='tcp4-listen:\"9300\",bind=\"172.17.0.5\",reuseaddr,fork'\n";
+    let files = [("/etc/sysconfig/clustercheck", bind)];
+    let socat: &[&[&str]] =
+        &[&["/usr/bin/socat", "tcp4-listen:9300", "EXEC:/usr/bin/clustercheck"]];
+    for service in ["mariadb", "clustercheck"] {
+        let (checks, _) = planned(service, socat, &files);
+        assert_eq!(checks, "that GET / answers on port 9300 (http)", "{service}");
+    }
+}
+
+#[test]
+fn coordination_is_looked_at_where_its_url_leads() {
+    let process: &[&[&str]] = &[&["/usr/bin/aodh-evaluator"]];
+    let runs = "that aodh-evaluator runs";
+    let connected = "that aodh-evaluator holds a living connection to";
+    let cases = [
+        ("redis://:x@10.0.0.1:6380/", format!("{runs}; {connected} 10.0.0.1:6380")),
+        ("redis://:x@10.0.0.1:26379?sentinel=kolla&db=0", format!("{runs}; {connected} port 6379")),
+        ("etcd3+http://10.0.0.1:2379", runs.to_owned()),
+        ("", runs.to_owned()),
+    ];
+    for (url, expected) in cases {
+        let conf = format!("[coordination]\nbackend_url = {url}\n");
+        let (checks, _) = planned("aodh-evaluator", process, &[("/etc/aodh/aodh.conf", &conf)]);
+        assert!(checks.starts_with(&expected), "{url}: {checks}");
+        assert!(!checks.contains(":x@"), "{checks}");
+    }
+}
