@@ -35,7 +35,7 @@ fn a_status_means_what_curl_and_the_author_say() {
         (
             "500",
             "path = \"/healthcheck?token=hunter2\"",
-            "unhealthy (self): answered 500 to GET /healthcheck on AT: words",
+            "unhealthy (self): answered 500 to GET /healthcheck?… on AT: words",
         ),
     ];
     for (status, fields, expected) in cases {
@@ -149,7 +149,7 @@ fn secrets_reach_the_service_and_nobody_else() {
     let definition = definition(settings, &fields);
     let [inside, outside] = look(&definition, LONG);
     let proof = inside.proof.clone().unwrap_or_default();
-    assert!(proof.starts_with(&format!("200 Elsewhere to GET / on {other}")), "{inside:?}");
+    assert!(proof.starts_with(&format!("200 Elsewhere to GET /?… on {other}")), "{inside:?}");
     let vantage = vantage::Vantage::inside().unwrap();
     let plan = healthcheck::plan::Plan::new(&definition, &Default::default(), &vantage);
     let planned = &plan.checks[0];

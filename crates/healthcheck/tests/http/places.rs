@@ -76,7 +76,7 @@ fn a_url_is_asked_where_it_leads() {
     let cases = [
         (
             format!("url = \"http://localhost:{port}/a?b\""),
-            format!("healthy: 200 OK to GET /a on 127.0.0.1:{port}"),
+            format!("healthy: 200 OK to GET /a?… on 127.0.0.1:{port}"),
         ),
         (
             format!("url = \"127.0.0.1:{port}\""),
