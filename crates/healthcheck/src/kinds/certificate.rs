@@ -107,7 +107,7 @@ port = 443                     # served there; or to = \"{url}\", or unix; or th
     const FIELDS: Fields = &[
         (
             "file",
-            "PEM files in the container, each with the service's certificate first; a file that is not ours to read is passed over",
+            "PEM files in the container, each with the service's certificate first; a file that is not ours to read is passed over, and where no setting names one there is no check",
         ),
         ("to", "addresses or URLs of what the service needs that speak TLS from the first byte"),
         (
@@ -136,15 +136,31 @@ port = 443                     # served there; or to = \"{url}\", or unix; or th
             let because = "expected `file`, or one of `to`, `port` and `unix`, or both";
             return Err(Unplanned::Nothing(because.into()));
         }
-        let peer = spoken.then(|| Peer::plan(&whom, PORT, scene)).transpose()?;
-        let (mut files, mut passed_over) = (Vec::new(), String::new());
+        let (mut files, mut passed_over, mut named) = (Vec::new(), String::new(), false);
         for file in written.file.as_slice() {
-            let path = PathBuf::from(scene.value(file)?);
+            let path = match scene.value(file).map(PathBuf::from) {
+                Ok(path) if path.is_absolute() => path,
+                Ok(_) => {
+                    passed_over = format!("{} names no file", scene.origins(file));
+                    continue;
+                }
+                // Where the service's settings are not ours to read, neither is this its fault.
+                Err(Unplanned::Unfound(unfound)) => {
+                    passed_over = unfound.to_string();
+                    continue;
+                }
+                Err(other) => return Err(other),
+            };
+            named = true;
             match readable(&path, scene.vantage()) {
                 Ok(()) => files.push(path),
                 Err(because) => passed_over = because,
             }
         }
+        if !named && !written.file.as_slice().is_empty() {
+            return Err(Unplanned::Moot(passed_over));
+        }
+        let peer = spoken.then(|| Peer::plan(&whom, PORT, scene)).transpose()?;
         if files.is_empty() && peer.is_none() {
             return Err(Unplanned::Moot(passed_over));
         }

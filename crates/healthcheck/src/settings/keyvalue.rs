@@ -45,7 +45,7 @@ pub enum Format {
     /// qdrouterd.conf; a section is `listener`. The first counts.
     Qdrouterd,
     /// Apache's virtual hosts: `address`, `port`, `tls`, `server-name`, `path`,
-    /// `url` and `certificate` of the first.
+    /// `url`, `certificate` and, where there is one, `certificate-port` of the first.
     Vhost,
 }
 

@@ -77,14 +77,18 @@ pub(super) fn entries(text: &str) -> Vec<Entry> {
     let Some(vhost) = parse(text).into_iter().next() else { return Vec::new() };
     let tls = vhost.tls == Tls::On;
     let url = vhost.url();
+    let port = vhost.port.map(|port| port.to_string());
+    // By a name of its own: of several files, the first may have a port and no certificate.
+    let certificate_port = port.clone().filter(|_| vhost.certificate.is_some());
     let values = [
         ("address", vhost.address),
-        ("port", vhost.port.map(|port| port.to_string())),
+        ("port", port),
         ("tls", Some(tls.to_string())),
         ("server-name", vhost.server_name),
         ("path", vhost.path),
         ("url", url),
         ("certificate", vhost.certificate),
+        ("certificate-port", certificate_port),
     ];
     let line = vhost.line;
     values

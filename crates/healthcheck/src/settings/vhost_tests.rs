@@ -57,6 +57,13 @@ fn a_certificate_is_its_virtual_hosts_or_everybodys() {
     let text = "SSLCertificateFile /all.crt\n<VirtualHost *:1>\nSSLEngine on\nSSLCertificateFile \"/own.crt\"\n\
         </VirtualHost>\n<VirtualHost *:2>\nSSLEngine on\n</VirtualHost>\n<VirtualHost *:3>\n</VirtualHost>";
     assert_eq!(told(text), [Some("/own.crt".into()), Some("/all.crt".into()), None]);
+
+    let port = |text: &str| {
+        let entries = entries(text);
+        entries.iter().find(|one| one.key == "certificate-port").map(|one| one.value.clone())
+    };
+    assert_eq!(port(text).as_deref(), Some("1"));
+    assert_eq!(port("<VirtualHost *:80>\n</VirtualHost>\n"), None);
 }
 
 proptest! {

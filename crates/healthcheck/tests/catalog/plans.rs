@@ -197,6 +197,48 @@ fn an_api_is_asked_where_its_own_files_say() {
     }
 }
 
+/// Of horizon's virtual hosts the first only sends callers to the second.
+#[test]
+fn a_certificate_is_looked_at_where_its_own_virtual_host_serves_it() {
+    let plain = "<VirtualHost *:80>\n</VirtualHost>\n";
+    let encrypted =
+        "<VirtualHost *:443>\nSSLEngine on\nSSLCertificateFile /etc/pki/h.crt\n</VirtualHost>\n";
+    let files = [
+        ("/etc/httpd/conf.d/10-horizon_vhost.conf", plain),
+        ("/etc/httpd/conf.d/10-horizon_ssl_vhost.conf", encrypted),
+        ("/etc/pki/h.crt", ""),
+    ];
+    let (checks, _) = planned("horizon", &[&["/usr/sbin/httpd", "-DFOREGROUND"]], &files);
+    let told =
+        "that the certificate of port 443 is the one in /etc/pki/h.crt and is valid for 14 days";
+    assert!(checks.contains(told), "{checks}");
+    let (checks, _) = planned("horizon", &[&["/usr/sbin/httpd", "-DFOREGROUND"]], &files[..1]);
+    assert!(!checks.contains("certificate"), "{checks}");
+}
+
+#[test]
+fn etcd_s_health_is_asked_for_with_its_own_certificate_only_where_one_is_wanted() {
+    let cases: [(&[&str], &str); 4] = [
+        (&[], "GET /health answers on port 2379 (http)"),
+        (
+            &["--listen-client-urls=https://0.0.0.0:2379", "--cert-file=/c.pem"],
+            "GET /health answers on port 2379 (https)",
+        ),
+        (
+            &["--client-cert-auth", "--cert-file=/c.pem", "--listen-client-urls=https://[::]:2379"],
+            "GET /health answers on port 2379 (https)",
+        ),
+        (&["--client-cert-auth", "--listen-client-urls", "https://0.0.0.0:2379"], ""),
+    ];
+    for (options, expected) in cases {
+        let line = [&["/usr/bin/etcd"], options].concat();
+        let (checks, _) = planned("etcd", &[&line], &[("/c.pem", "")]);
+        let asked = checks.matches("GET /health").count();
+        assert_eq!(asked, usize::from(!expected.is_empty()), "{options:?}: {checks}");
+        assert!(checks.contains(expected), "{options:?}: {checks}");
+    }
+}
+
 #[test]
 fn a_dead_service_of_swift_is_missed() {
     // The predecessors found nothing to ask, and so nothing wrong.
