@@ -14,6 +14,7 @@ use crate::protocols::http::Address;
 use crate::text::shown;
 use crate::verdict::Verdict;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 use vantage::{Blind, Deadline, Port, Protocol, SocketState, Vantage, Wanted};
 
 /// The service answers a call through the bus.
@@ -51,7 +52,13 @@ pub struct Seen {
     replies: Replies<Pinged>,
     /// Whether the service is connected to a broker; looked at only where nobody takes calls.
     connected: bool,
+    /// How long ago it started, in seconds; likewise.
+    age: Option<u64>,
 }
+
+/// How long a service may take to begin taking calls: nova-compute looks after all its
+/// instances first.
+const STARTING: Duration = Duration::from_secs(120);
 
 /// Where RabbitMQ listens if nothing says so.
 const PORT: Port = Port::new(5672).expect("not 0");
@@ -177,11 +184,10 @@ host = \"compute-1\"             # mostly \"{host}\"; the host's name if not giv
             Ok(pinged)
         })?;
         let nobody = |reply: &Reply<Pinged>| matches!(reply.outcome, Ok(Pinged::Nobody(_)));
-        let connected = match replies.0.iter().any(nobody) {
-            true => self.is_connected(&ports, from, by)?,
-            false => true,
-        };
-        Ok(Seen { replies, connected })
+        match replies.0.iter().any(nobody) {
+            true => self.without_a_queue(replies, &ports, from, by),
+            false => Ok(Seen { replies, connected: true, age: None }),
+        }
     }
 
     fn judge(&self, seen: &Seen) -> Judgement {
@@ -192,13 +198,16 @@ host = \"compute-1\"             # mostly \"{host}\"; the host's name if not giv
             }
             Pinged::Nobody(why) => {
                 let because = format!("{program} takes no calls: {}", shown(why, 100));
-                match seen.connected {
-                    true => Verdict::own_fault(because).into(),
+                match (seen.connected, seen.age) {
                     // It will, once it has found its broker again.
-                    false => {
+                    (false, _) => {
                         let because = format!("{because}, and it is not connected to a broker");
                         Verdict::dependency(because).into()
                     }
+                    (true, Some(age)) if age < STARTING.as_secs() => {
+                        Verdict::unknown(format!("{because}; it started {age} s ago")).into()
+                    }
+                    (true, _) => Verdict::own_fault(because).into(),
                 }
             }
             Pinged::Silent { waiting, consumers } => {
@@ -216,16 +225,74 @@ host = \"compute-1\"             # mostly \"{host}\"; the host's name if not giv
 }
 
 impl Rpc {
-    /// Whether the service holds a connection to the broker's port: one that it has lost is not
-    /// its own fault.
-    fn is_connected(&self, ports: &[Port], from: &Vantage, by: Deadline) -> Result<bool, Blind> {
+    /// Nobody takes calls: whether the service holds a connection to the broker's port, since one
+    /// that it has lost is not its own fault, and how long it has had to begin.
+    fn without_a_queue(
+        &self,
+        replies: Replies<Pinged>,
+        ports: &[Port],
+        from: &Vantage,
+        by: Deadline,
+    ) -> Result<Seen, Blind> {
         let holders = Holders::find(Some(&self.program), from)?;
         let wanted = Wanted { protocol: Protocol::Tcp, listening: false, ports: ports.to_vec() };
         let table = from.sockets(&wanted, by)?;
-        Ok(table.sockets.iter().any(|socket| {
+        let connected = table.sockets.iter().any(|socket| {
             socket.state == SocketState::Established
                 && ports.iter().any(|port| port.get() == socket.remote.port())
                 && (holders.hold(socket) || holders.may_hold(socket))
-        }))
+        });
+        let ages = holders.pids.iter().filter_map(|pid| Some(from.process_status(*pid).ok()??.age));
+        Ok(Seen { replies, connected, age: ages.max().map(|age| age.as_secs()) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Kind, PORT, Pinged, Program, Rpc, Seen};
+    use crate::peer::{Peer, Replies, Reply};
+    use crate::settings::url::Endpoint;
+
+    fn judged(pinged: Pinged, connected: bool, age: Option<u64>) -> String {
+        let host = Endpoint::Tcp { host: "rabbit1".into(), port: PORT };
+        let kind = Rpc {
+            peer: Peer::dependency(vec![host], "nova.conf:2"),
+            accounts: Vec::new(),
+            name: String::new(),
+            program: Program::named(["nova-compute"]),
+            exchange: "nova".into(),
+            queue: "compute.a".into(),
+            namespace: None,
+        };
+        let replies = Replies(vec![Reply::new("rabbit1:5672", Ok(pinged))]);
+        let judgement = kind.judge(&Seen { replies, connected, age });
+        let (verdict, late) = (&judgement.verdict, judgement.late);
+        let blame = verdict.blame().map_or("", |blame| blame.word());
+        let because = verdict.because().unwrap_or_default();
+        format!("{} {blame} {}: {because}", verdict.word(), if late { "late" } else { "" })
+    }
+
+    #[test]
+    fn who_answers_is_healthy_and_who_does_not_is_late() {
+        assert!(judged(Pinged::Answered, true, None).starts_with("healthy"));
+        let silent = Pinged::Silent { waiting: 3, consumers: 2 };
+        assert_eq!(
+            judged(silent, true, None),
+            "unhealthy self late: nova-compute does not answer a ping in compute.a, where 3 calls \
+             wait, or one of its 2 workers does not"
+        );
+    }
+
+    #[test]
+    fn who_takes_no_calls_is_at_fault_unless_it_has_lost_its_broker_or_just_started() {
+        let nobody = || Pinged::Nobody("NOT_FOUND".to_owned());
+        let takes_none = "nova-compute takes no calls: NOT_FOUND";
+        let old = judged(nobody(), true, Some(120));
+        assert_eq!(old, format!("unhealthy self : {takes_none}"));
+        assert_eq!(judged(nobody(), true, None), old);
+        let lost = judged(nobody(), false, Some(5));
+        assert!(lost.starts_with("unhealthy dependency"), "{lost}");
+        let fresh = judged(nobody(), true, Some(119));
+        assert_eq!(fresh, format!("unknown  : {takes_none}; it started 119 s ago"));
     }
 }
