@@ -117,6 +117,11 @@ fn survive(text: &str) {
     }
 }
 
+#[test]
+fn a_mistake_in_a_regular_expression_is_told_on_one_line() {
+    survive("service = \"x\"\nknown-by = \"(a\tb\"\n");
+}
+
 proptest! {
     #[test]
     fn any_text_is_read_or_told_wrong(text in "\\PC{0,200}") {

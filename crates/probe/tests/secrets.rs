@@ -93,7 +93,7 @@ fn in_every_field(value: &str) -> (Definition, String) {
                 key != *field && !(whom.contains(field) && whom.contains(&key))
             };
             let lines: Vec<_> = kind.example.lines().filter(stays).collect();
-            let lines = lines.join("\n").replace('{', "").replace('}', "");
+            let lines = lines.join("\n").replace(['{', '}'], "");
             for value in [format!("\"{value}\""), format!("[\"{value}\"]")] {
                 let check = format!("\n{lines}\n{field} = {value}\n");
                 match Definition::parse(&format!("{DEFINITION}{check}"), "example.toml") {

@@ -45,7 +45,8 @@ impl Mistake {
             file: file.to_owned(),
             line: before.matches('\n').count() + 1,
             column: column + 1,
-            message: redact(&message),
+            // Messages of libraries quote the definition as it is.
+            message: crate::text::shown(&redact(&message), 1000),
             hint: hint.map(str::to_owned),
             excerpt: (redact(text[line_start..line_end].trim_end()), column, length),
         }
