@@ -60,6 +60,10 @@ pub struct Seen {
 /// instances first.
 const STARTING: Duration = Duration::from_secs(120);
 
+/// How long a service that works may take to answer, in milliseconds: it does one thing after
+/// the other, and its broker is a queue.
+const PATIENCE: u64 = 2000;
+
 /// Where RabbitMQ listens if nothing says so.
 const PORT: Port = Port::new(5672).expect("not 0");
 
@@ -210,7 +214,11 @@ host = \"compute-1\"             # mostly \"{host}\"; the host's name if not giv
                     (true, _) => Verdict::own_fault(because).into(),
                 }
             }
-            Pinged::Silent { waiting, consumers } => {
+            Pinged::Silent { waited_ms, .. } if *waited_ms < PATIENCE => Verdict::unknown(format!(
+                "{program} has not answered a ping in {queue} within {waited_ms} ms, which says little"
+            ))
+            .into(),
+            Pinged::Silent { waiting, consumers, .. } => {
                 let mut because = format!("{program} does not answer a ping in {queue}");
                 if *waiting > 0 {
                     because.push_str(&format!(", where {waiting} calls wait"));
@@ -275,9 +283,11 @@ mod tests {
     #[test]
     fn who_answers_is_healthy_and_who_does_not_is_late() {
         assert!(judged(Pinged::Answered, true, None).starts_with("healthy"));
-        let silent = Pinged::Silent { waiting: 3, consumers: 2 };
+        let silent = |waited_ms| Pinged::Silent { waiting: 3, consumers: 2, waited_ms };
+        let early = judged(silent(1999), true, None);
+        assert!(early.starts_with("unknown"), "{early}");
         assert_eq!(
-            judged(silent, true, None),
+            judged(silent(2000), true, None),
             "unhealthy self late: nova-compute does not answer a ping in compute.a, where 3 calls \
              wait, or one of its 2 workers does not"
         );

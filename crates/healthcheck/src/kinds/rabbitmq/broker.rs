@@ -149,9 +149,9 @@ impl Broker {
     pub(super) fn judge(&self, deaf: Option<String>) -> Judgement {
         let node = shown(&self.node, 60);
         if !self.running {
-            // It may wait for other nodes: a restart would have it begin anew.
+            // It may wait for other nodes: a restart would have it begin anew. Nor has it started.
             return match self.booting {
-                true => Verdict::environment(format!("RabbitMQ is still booting in {node}")).into(),
+                true => Verdict::unknown(format!("RabbitMQ is still booting in {node}")).into(),
                 false => {
                     let stopped = Verdict::own_fault(format!("RabbitMQ is not running in {node}"));
                     Judgement::from(stopped).hint("rabbitmqctl start_app starts it")
@@ -277,7 +277,7 @@ mod tests {
             (
                 Broker { running: false, booting: true, ..all.clone() },
                 Some("not listening"),
-                "unhealthy Environment: RabbitMQ is still booting in rabbit@one",
+                "unknown: RabbitMQ is still booting in rabbit@one",
             ),
             (
                 Broker { alarms: vec![alarm("disk", Some(NODE))], ..all.clone() },

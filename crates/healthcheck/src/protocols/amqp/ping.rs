@@ -39,6 +39,8 @@ pub(crate) enum Pinged {
         waiting: u32,
         /// Who takes calls from the queue.
         consumers: u32,
+        /// How long it had to answer, in milliseconds.
+        waited_ms: u64,
     },
 }
 
@@ -133,7 +135,8 @@ impl<S: Read + Write + Timed> Connection<S> {
         match heard {
             // The broker has answered: it is the server that has not.
             Err(trouble) if consuming && trouble.is_silence() => {
-                Ok(Pinged::Silent { waiting, consumers })
+                let waited_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
+                Ok(Pinged::Silent { waiting, consumers, waited_ms })
             }
             Err(trouble) => Err(trouble),
             Ok(Heard::Method { method: wire::BASIC_DELIVER, .. }) => {
