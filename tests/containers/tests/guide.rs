@@ -163,7 +163,7 @@ fn a_dependency_s_outage_takes_a_pod_out_of_service_and_never_restarts_it() -> R
     assert_eq!(commands.len(), 3);
     for command in commands {
         let words: Vec<&str> = command.iter().map(String::as_str).collect();
-        let role = words.last().copied().unwrap_or_default();
+        let role = words.get(2).copied().unwrap_or_default();
         assert_eq!(healthy.exec(&[], &words)?.status, 0, "{role}");
         assert_eq!(outage.exec(&[], &words)?.status, i32::from(role == "ready"), "{role}");
     }
