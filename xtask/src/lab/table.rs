@@ -33,7 +33,7 @@ How to read the tables: **D 12 s** it failed, as it should, 12 s after the fault
 **M** missed: it went on saying healthy. **W** it failed, and blamed the wrong one or did not know. **FA** false alarm: it
 failed, and nothing was wrong with the service. **ok** it rightly passed. **x** it was not healthy before, so nothing can
 be said. – it has no check for this service. A check that had to be ended after 30 s has failed, as it does for every engine.
-*Restarts* is what Kubernetes would do by our `--role live`: yes where only a restart helps, no where something else is broken.
+*Restarts* is what Kubernetes would do by our `--role live --deadline 4s`: yes where only a restart helps, no where something else is broken.
 *Well again* is when ours said healthy from inside and from outside, counted from when the fault was undone. Rows are services
 that fared alike. The judges are asked every few seconds, one look after the other: times are those of a poll, not the least
 possible.

@@ -102,6 +102,8 @@ struct Behind {
     name: String,
     servers: usize,
     up: usize,
+    /// Those that an operator has taken out of use.
+    unused: usize,
     check: String,
 }
 
@@ -137,8 +139,9 @@ impl Columns {
             "FRONTEND" => {}
             "BACKEND" => {
                 let behind = std::mem::take(behind);
-                // Its own page is a service without servers.
-                if behind.servers == 0 {
+                // Its own page is a service without servers; one that an operator has taken out of
+                // use is none to miss.
+                if behind.servers == behind.unused {
                     return Ok(());
                 }
                 into.services += 1;
@@ -155,6 +158,8 @@ impl Columns {
             _ => {
                 behind.servers += 1;
                 behind.up += usize::from(status.starts_with("UP") || status == "no check");
+                // Not "MAINT (resolution)": its name is not found.
+                behind.unused += usize::from(status == "MAINT" || status.starts_with("MAINT (via"));
                 // A check that is running has a star before it.
                 let check = field(self.check)?.trim_start_matches("* ");
                 if !check.is_empty() {
@@ -221,6 +226,16 @@ mod tests {
         assert_eq!(numbers, (3, 5, 2, 1));
         let down = Down { name: "two".to_owned(), check: "L7OK".to_owned() };
         assert_eq!((account.named, account.connections), (vec![down], 9));
+    }
+
+    #[test]
+    fn a_service_that_an_operator_took_out_of_use_is_not_missed() {
+        let header = "Version: 2.8\n\n# svname,pxname,status,check_status,last_chk\n";
+        let rows = "a,one,MAINT,,\nb,one,MAINT (via x/y),,\nBACKEND,one,DOWN,,\n\
+                    a,two,MAINT,,\nb,two,DOWN,L4CON,\nBACKEND,two,DOWN,,\n\n";
+        let account = account(Scripted::new(format!("{header}{rows}"))).unwrap();
+        assert_eq!((account.services, account.down), (1, 1));
+        assert_eq!(account.named[0].name, "two");
     }
 
     #[test]
