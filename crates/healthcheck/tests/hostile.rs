@@ -240,8 +240,16 @@ const SPEAKS: &[Speaks] = &[
 
 /// The kinds that speak to nobody, or to the kernel alone; `connected` dials,
 /// and says nothing.
-const SILENT: &[&str] =
-    &["command", "configuration", "connected", "file", "listening", "process", "socket"];
+const SILENT: &[&str] = &[
+    "command",
+    "configuration",
+    "connected",
+    "file",
+    "filesystem",
+    "listening",
+    "process",
+    "socket",
+];
 
 /// Kinds that still want a line above: to one that cannot be asked, its clients'
 /// port accepting is the weaker proof, so other words are right than those here.
