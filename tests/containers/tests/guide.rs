@@ -10,7 +10,13 @@ use std::process::Command;
 /// A service on a bus that it plays itself.
 const CONDUCTOR: [&str; 5] =
     ["/nova-conductor", "listen", "127.0.0.1:5672", "connect", "127.0.0.1:5672"];
-const BUS: [&str; 2] = ["--env", "OS_DEFAULT__TRANSPORT_URL=rabbit://u:p@127.0.0.1:5672/"];
+/// A bus that answers no ping.
+const BUS: [&str; 4] = [
+    "--env",
+    "OS_DEFAULT__TRANSPORT_URL=rabbit://u:p@127.0.0.1:5672/",
+    "--env",
+    "OS_DEFAULT__RPC_PING_ENABLED=false",
+];
 
 /// The snippets with a name, by name.
 fn snippets() -> Result<BTreeMap<String, String>> {

@@ -11,6 +11,14 @@ fn check(answer: &Answer, status: i32, verdict: &str) {
     assert_eq!((answer.status, answer.verdict()), (status, verdict), "{}", answer.output);
 }
 
+/// A bus that answers no ping.
+const BUS: [&str; 4] = [
+    "--env",
+    "OS_DEFAULT__TRANSPORT_URL=rabbit://nova:secret@127.0.0.1:5672/",
+    "--env",
+    "OS_DEFAULT__RPC_PING_ENABLED=false",
+];
+
 #[test]
 fn with_no_argument_it_finds_its_service_and_tells_the_truth_from_both_sides() -> Result<()> {
     let image = scratch_image("memcached")?;
@@ -35,8 +43,7 @@ fn with_no_argument_it_finds_its_service_and_tells_the_truth_from_both_sides() -
 fn each_role_asks_its_own_question() -> Result<()> {
     let image = scratch_image("nova-conductor")?;
     // Nobody listens on the bus: a dependency's outage.
-    let environment = ["--env", "OS_DEFAULT__TRANSPORT_URL=rabbit://nova:secret@127.0.0.1:5672/"];
-    let options = [&BARE[..], &environment].concat();
+    let options = [&BARE[..], &BUS].concat();
     let container = Container::run(&options, &image, &["/nova-conductor"])?.ready()?;
     for (role, status) in [(None, 1), (Some("live"), 0), (Some("ready"), 1), (Some("startup"), 0)] {
         let arguments = role.map_or_else(Vec::new, |role| vec!["--role", role]);
@@ -72,8 +79,7 @@ fn without_netlink_it_falls_back_and_says_so() -> Result<()> {
     )?;
     let seccomp = format!("seccomp={}", profile.path().display());
     let image = scratch_image("nova-conductor")?;
-    let environment = ["--env", "OS_DEFAULT__TRANSPORT_URL=rabbit://nova:secret@127.0.0.1:5672/"];
-    let options = [&BARE[..], &environment, &["--security-opt", &seccomp]].concat();
+    let options = [&BARE[..], &BUS, &["--security-opt", &seccomp]].concat();
     let command = ["/nova-conductor", "listen", "127.0.0.1:5672", "connect", "127.0.0.1:5672"];
     let container = Container::run(&options, &image, &command)?.ready()?;
     let answer = container.inside(&[])?;
