@@ -122,13 +122,6 @@ impl Args {
     }
 }
 
-/// The short lab, for the test run; its name keeps it apart from one that is up to be looked at.
-pub(crate) fn short(session: &Session) -> Result<()> {
-    session.progress.heading("the short lab");
-    let called = Called { name: "lab-of-the-tests".to_owned(), probe: None };
-    whole(session, &Which { services: Vec::new(), short: true, called })
-}
-
 /// Brings services up, does faults to them and removes them, whatever came of it.
 fn whole(session: &Session, which: &Which) -> Result<()> {
     let engine = bring_up(session, which)?;
