@@ -100,7 +100,8 @@ impl Results {
                 self.rows.extend(rows);
             }
             Err(error) => {
-                self.failed.insert(fault.to_owned(), format!("{error:#}"));
+                // What was said beneath it names places of one machine.
+                self.failed.insert(fault.to_owned(), error.to_string());
             }
         }
         let place = |row: &Row| list.iter().position(|&name| name == row.fault);

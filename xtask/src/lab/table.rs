@@ -249,7 +249,7 @@ fn out_of_reach(page: &mut String, results: &Results, faults: &[Fault]) -> Resul
     for (name, reason) in &results.failed {
         if let Some(fault) = faults.iter().find(|fault| fault.name == *name) {
             let reason = reason.lines().next().unwrap_or_default();
-            writeln!(page, "- {} could not be done in this run: {reason}", fault.title)?;
+            writeln!(page, "- {} could not be done when it was last tried: {reason}", fault.title)?;
         }
     }
     Ok(())
