@@ -1,12 +1,7 @@
 //! No secret, whatever it looks like and wherever a service keeps it, is ever
 //! in anything that is said: every format, `explain`, and debugging.
 
-#![allow(
-    clippy::allow_attributes,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "what cannot be set up has failed"
-)]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "what cannot be set up has failed")]
 
 mod support;
 

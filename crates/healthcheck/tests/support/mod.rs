@@ -1,14 +1,10 @@
 //! What the tests of this crate share: scenarios of `tests/scenarios`, the
 //! trees they become, and what the engine says of them.
 
-#![allow(
-    dead_code,
-    clippy::allow_attributes,
-    clippy::disallowed_methods,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "each test file uses its own part of this, and what cannot be set up has failed"
-)]
+#![allow(clippy::allow_attributes, reason = "not every test file uses what they allow")]
+#![allow(dead_code, reason = "each test file uses its own part of this")]
+#![allow(clippy::disallowed_methods, reason = "fixtures are written to the disk")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "what cannot be set up has failed")]
 
 pub(crate) mod answer;
 pub(crate) mod container;

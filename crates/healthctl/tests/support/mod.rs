@@ -1,12 +1,8 @@
 //! What the tests share: an engine that answers as it is told, `healthctl`
 //! asking it, and golden files.
 
-#![allow(
-    dead_code,
-    unreachable_pub,
-    clippy::allow_attributes,
-    reason = "each test file uses its own part of this"
-)]
+#![allow(clippy::allow_attributes, reason = "not every test file uses what they allow")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of this")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 #![expect(clippy::panic, reason = "a golden file that differs is a failure")]
 

@@ -1,13 +1,9 @@
 //! What the tests of the command share: running it, golden files, and a room
 //! of its own where files, names and processes are the test's.
 
-#![allow(
-    dead_code,
-    clippy::allow_attributes,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "each test file uses its own part of this, and what cannot be set up has failed"
-)]
+#![allow(clippy::allow_attributes, reason = "not every test file uses what they allow")]
+#![allow(dead_code, reason = "each test file uses its own part of this")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "what cannot be set up has failed")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
