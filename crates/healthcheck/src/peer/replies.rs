@@ -6,6 +6,9 @@ use crate::verdict::Verdict;
 use serde::Serialize;
 use vantage::Blind;
 
+/// The most hosts that are told apart: what a line holds.
+const MOST_TOLD: usize = 3;
+
 /// What came of speaking to one host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Reply<T> {
@@ -103,10 +106,12 @@ impl<T> Replies<T> {
                 }
             }
             (None, Some((reply, trouble))) => {
-                let mut because = trouble.told(&reply.whom);
-                let others = troubles.len() - 1;
-                if others > 0 {
-                    because.push_str(&format!(", nor is there an answer from {others} more"));
+                // Each host may be away for a reason of its own.
+                let told = troubles.iter().take(MOST_TOLD);
+                let told: Vec<_> = told.map(|(reply, trouble)| trouble.told(&reply.whom)).collect();
+                let mut because = told.join("; ");
+                if let others @ 1.. = troubles.len().saturating_sub(MOST_TOLD) {
+                    because.push_str(&format!("; {others} more did not answer"));
                 }
                 let verdict = trouble.verdict(peer.side(), format!("{because}{origin}"));
                 let judgement = Judgement { late: trouble.is_late(), ..Judgement::from(verdict) };
@@ -146,6 +151,19 @@ mod tests {
         // One that is silent is news all the same.
         let silent = Reply::new("b", Err(Trouble::new(What::Silent, "says nothing")));
         assert_eq!(judged(vec![unasked(), silent]).verdict.word(), "degraded");
+    }
+
+    #[test]
+    fn where_none_answers_each_is_told_with_its_own_reason() {
+        let silent = |whom| Reply::new(whom, Err(Trouble::new(What::Silent, "says nothing")));
+        let gone = Reply::new("b", Err(Trouble::new(What::Unresolved, "cannot resolve b")));
+        let of_two = judged(vec![silent("a"), gone.clone()]).verdict;
+        assert_eq!(of_two.because().unwrap(), "a says nothing; cannot resolve b (a test)");
+        let of_five =
+            judged(vec![silent("a"), gone, silent("c"), silent("d"), silent("e")]).verdict;
+        let told =
+            "a says nothing; cannot resolve b; c says nothing; 2 more did not answer (a test)";
+        assert_eq!(of_five.because().unwrap(), told);
     }
 
     #[test]
