@@ -92,9 +92,10 @@ mod tests {
     use crate::peer::{Peer, Trouble, What};
     use crate::program::Program;
     use crate::settings::url::Endpoint;
+    use std::io::{Read, Write};
     use std::os::unix::net::UnixListener;
     use std::path::Path;
-    use std::process::Command;
+    use std::process::{Command, Stdio};
     use vantage::{Blind, Obstacle, UnixAddress, Vantage};
 
     fn known_of(peer: &Peer, path: &Path) -> Result<Trouble, Blind> {
@@ -121,9 +122,14 @@ mod tests {
         assert!(known_of(&needed, &path).unwrap().is_not_asked());
         std::fs::remove_file(&path).unwrap();
         assert_eq!(known_of(&needed, &path).unwrap_err().obstacle, Obstacle::Forbidden);
-        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let piped =
+            |command: &mut Command| command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut child = piped(&mut Command::new("cat")).unwrap();
+        // What it gives back tells that it runs: right after exec it has no arguments yet.
+        child.stdin.as_mut().unwrap().write_all(b"?").unwrap();
+        child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
         let of = |name: &str| own.clone().run_by(Some(Program::named([name])));
-        let trouble = known_of(&of("sleep"), &path);
+        let trouble = known_of(&of("cat"), &path);
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(trouble.as_ref().is_ok_and(Trouble::is_not_asked), "{trouble:?}");
