@@ -9,7 +9,7 @@ use crate::engine::{Afterwards, Engine};
 use crate::images::Image;
 use crate::program::Program;
 use crate::session::Session;
-use crate::{base_image, generate, images, machine, peers, policy, probe, tidy};
+use crate::{base_image, generate, images, lab, machine, peers, policy, probe, tidy};
 
 const STEP_LIMIT: Duration = Duration::from_secs(25 * 60);
 /// The package whose tests need a container engine, and so the environment prepared here.
@@ -56,6 +56,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     step("compliance", compliance(&session))?;
     if !args.no_containers {
         step("container tests", container_tests(&session))?;
+        step("short lab", lab::command::short(&session))?;
     }
     if !failed.is_empty() {
         bail!("failed: {}", failed.join(", "));

@@ -122,6 +122,12 @@ impl Args {
     }
 }
 
+/// The short lab of the test run, under a name of its own.
+pub(crate) fn short(session: &Session) -> Result<()> {
+    let called = Called { name: "lab-of-the-tests".to_owned(), probe: None };
+    whole(session, &Which { services: Vec::new(), short: true, called })
+}
+
 /// Brings services up, does faults to them and removes them, whatever came of it.
 fn whole(session: &Session, which: &Which) -> Result<()> {
     let engine = bring_up(session, which)?;

@@ -157,7 +157,10 @@ fn mistakes(row: &Row) -> Vec<String> {
     for judge in Judge::OURS {
         let Some(ruling) = row.rulings.get(&judge) else { continue };
         let right = match judge {
-            Judge::Live => matches!(ruling.outcome, Outcome::Detected | Outcome::Fine),
+            // Where a restart neither helps nor harms, either answer will do.
+            Judge::Live => {
+                matches!(ruling.outcome, Outcome::Detected | Outcome::Fine | Outcome::NoCheck)
+            }
             _ if row.expected.starts_with("healthy") => ruling.outcome == Outcome::Fine,
             _ => ruling.outcome == Outcome::Detected,
         };
