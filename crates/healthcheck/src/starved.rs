@@ -14,8 +14,13 @@ const GLANCE: Duration = Duration::from_millis(250);
 
 /// That the calling thread, started `over` ago to look, did not get to run, in words.
 pub(crate) fn ourselves(from: &Vantage, over: Duration) -> Option<String> {
-    let waited = from.own_wait();
-    is_most(waited, over).then(|| format!("this check waited for a CPU for {}", of(waited, over)))
+    waited(from.own_wait(), over)
+}
+
+/// A few milliseconds of a look that took no longer are the scheduler's daily work.
+fn waited(span: Duration, over: Duration) -> Option<String> {
+    (over >= GLANCE && is_most(span, over))
+        .then(|| format!("this check waited for a CPU for {}", of(span, over)))
 }
 
 fn is_most(span: Duration, over: Duration) -> bool {
@@ -66,9 +71,18 @@ fn told(seen: &Starvation) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::told;
+    use super::{told, waited};
     use std::time::Duration;
     use vantage::Starvation;
+
+    #[test]
+    fn a_look_of_a_few_milliseconds_was_not_starved() {
+        let ms = Duration::from_millis;
+        assert_eq!(waited(ms(4), ms(5)), None);
+        assert_eq!(waited(ms(100), ms(800)), None);
+        let told = waited(ms(500), ms(800)).unwrap();
+        assert_eq!(told, "this check waited for a CPU for 0.5 s of 0.8 s");
+    }
 
     #[test]
     fn only_who_waited_most_of_the_time_was_starved() {
