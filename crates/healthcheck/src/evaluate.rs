@@ -7,7 +7,7 @@ use crate::plan::{Plan, Planned};
 use crate::settings::secret::{HIDDEN, is_secret_name};
 use crate::starved::{self, Watch};
 use crate::text::shown;
-use crate::verdict::Verdict;
+use crate::verdict::{Blame, Verdict};
 use serde_json::Value;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -79,6 +79,15 @@ impl Finding {
         self.late && matches!(self.verdict, Verdict::Unhealthy { .. })
     }
 
+    /// Whether nothing that others find changes what is said and done about it: the service
+    /// itself is at fault, as a fact.
+    fn settles(&self, worst: AtWorst) -> bool {
+        !self.late
+            && worst == AtWorst::Unhealthy
+            && self.verdict.severity() == Verdict::own_fault("").severity()
+            && self.verdict.blame() == Some(Blame::Itself)
+    }
+
     /// What did not happen in time says nothing where somebody did not get to run.
     fn excused(mut self, how: Option<impl fmt::Display>) -> Self {
         if let Some(how) = how {
@@ -128,6 +137,10 @@ fn margin(limit: Duration) -> Duration {
     (limit / 10).min(Duration::from_millis(200))
 }
 
+/// How long others are still waited for once it is settled: looks at a service that answers
+/// take a small part of it, and one that is frozen or gone would have them wait for nothing.
+const PARTING: Duration = Duration::from_secs(1);
+
 /// Enough for what a look does; a thread's default of 2 MiB would count as
 /// memory where an engine limits it.
 const STACK: usize = 512 << 10;
@@ -172,18 +185,20 @@ pub fn evaluate(plan: &Plan, from: &Arc<Vantage>) -> Vec<Finding> {
     }
     drop(sender);
     let mut watch = None;
+    let mut until = by;
     while findings.iter().any(Option::is_none) {
         // Nobody takes this long unless something is wrong: whether they get to run is
         // worth knowing from now on.
         let patience = match watch {
-            None => by.remaining().min(plan.deadline / 4),
-            Some(_) => by.remaining(),
+            None => until.remaining().min(plan.deadline / 4),
+            Some(_) => until.remaining(),
         };
         match answers.recv_timeout(patience) {
             Ok((index, finding)) => {
-                if let Some(place) = findings.get_mut(index) {
-                    *place = Some(finding);
+                if finding.settles(plan.checks[index].at_worst) {
+                    until = until.at_most(PARTING);
                 }
+                findings[index] = Some(finding);
             }
             Err(RecvTimeoutError::Timeout) if watch.is_none() => {
                 watch = Some(Watch::begin(plan.program.as_ref(), from))
@@ -196,7 +211,8 @@ pub fn evaluate(plan: &Plan, from: &Arc<Vantage>) -> Vec<Finding> {
         .iter()
         .zip(findings)
         .map(|(planned, finding)| {
-            finding.unwrap_or_else(|| unanswered(planned.kind, &planned.look, plan.deadline))
+            let waited = if until == by { plan.deadline } else { PARTING };
+            finding.unwrap_or_else(|| unanswered(planned.kind, &planned.look, waited))
         })
         .collect();
     let starved = match findings.iter().any(Finding::is_late) {
@@ -246,11 +262,11 @@ fn spawn(work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
     thread::Builder::new().name("look".into()).stack_size(STACK).spawn(work).map(drop)
 }
 
-/// A check that is stuck at the deadline.
-fn unanswered<E>(kind: &'static str, look: &Result<Arc<dyn Look>, E>, limit: Duration) -> Finding {
+/// A check that is stuck when it is no longer waited for.
+fn unanswered<E>(kind: &'static str, look: &Result<Arc<dyn Look>, E>, waited: Duration) -> Finding {
     let what = look.as_ref().map_or_else(|_| String::new(), |look| look.describe());
-    let limit = humantime::format_duration(limit);
-    let because = format!("still waiting after {limit} to see {}", shown(&what, 120));
+    let waited = humantime::format_duration(waited);
+    let because = format!("still waiting after {waited} to see {}", shown(&what, 120));
     Finding::new(kind, Verdict::unknown(because).into(), None)
 }
 

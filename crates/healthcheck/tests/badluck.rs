@@ -123,6 +123,24 @@ fn a_look_that_breaks_is_told_at_once() {
 }
 
 #[test]
+fn once_the_service_is_known_to_be_at_fault_others_are_not_waited_for() {
+    let (held, never) = mpsc::channel::<()>();
+    let never = std::sync::Mutex::new(never);
+    let stuck = move || {
+        let _ = never.lock().unwrap().recv();
+        Verdict::Healthy
+    };
+    let looks: Vec<Arc<dyn Look>> =
+        vec![Arc::new(Does(stuck)), Arc::new(Does(|| Verdict::own_fault("frozen")))];
+    // Were it waited for, this test would take a year.
+    let plan = plan(looks, Duration::from_secs(31_536_000));
+    let found = evaluate(&plan, &Arc::new(Vantage::inside().unwrap()));
+    let stuck = "still waiting after 1s to see that the moon is up";
+    assert_eq!(reasons(&found), [Some(stuck), Some("frozen")]);
+    drop(held);
+}
+
+#[test]
 fn a_file_on_a_file_system_that_never_answers_is_left_behind() {
     if !is_root("mounting a file system that never answers") {
         return;
