@@ -14,6 +14,7 @@ pub mod frr;
 pub mod galera;
 pub mod greeting;
 pub mod haproxy;
+pub mod heartbeat;
 pub mod http;
 pub mod libvirt;
 pub mod listening;
@@ -218,6 +219,7 @@ pub const ALL: &[Entry] = &[
     entry::<galera::Galera>(),
     entry::<greeting::Greeting>(),
     entry::<haproxy::Haproxy>(),
+    entry::<heartbeat::Heartbeat>(),
     entry::<http::Http>(),
     entry::<libvirt::Libvirt>(),
     entry::<listening::Listening>(),

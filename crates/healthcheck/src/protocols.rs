@@ -11,6 +11,7 @@ pub(crate) mod dns; // a question to a name server
 pub(crate) mod erlang; // a call of a function in another node
 pub(crate) mod greeting; // what a server says first
 pub(crate) mod haproxy; // a load balancer: its statistics
+pub(crate) mod heartbeat; // when ceilometer's pollsters ran
 pub(crate) mod jsonrpc; // as Open vSwitch's daemons speak it
 pub(crate) mod libvirt; // its daemons: a version, or a sign of life
 mod lines; // what is said line by line

@@ -55,6 +55,7 @@ const CAN_SAY: &[(&str, &[&str])] = &[
     ("galera", &["degraded", "unknown", "unhealthy self"]),
     ("greeting", &["unknown", "unhealthy self"]),
     ("haproxy", &["unknown", "unhealthy self"]),
+    ("heartbeat", &["unknown", "unhealthy self"]),
     ("http", &["unknown", "unhealthy self"]),
     ("libvirt", &["unknown", "unhealthy self", "unhealthy dependency"]),
     ("listening", &["healthy", "unknown", "unhealthy self"]),

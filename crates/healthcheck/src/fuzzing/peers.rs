@@ -5,8 +5,8 @@ use crate::link::Timed;
 use crate::peer::Trouble;
 use crate::protocols::scripted::Scripted;
 use crate::protocols::{
-    amqp, base64, dns, greeting, haproxy, jsonrpc, libvirt, memcached, mysql, ovsdb, postgres,
-    resp, vty,
+    amqp, base64, dns, greeting, haproxy, heartbeat, jsonrpc, libvirt, memcached, mysql, ovsdb,
+    postgres, resp, vty,
 };
 use crate::settings::secret::Secret;
 use regex_lite::Regex;
@@ -84,6 +84,16 @@ pub(super) fn haproxy(bytes: &[u8]) {
     check(haproxy::account(Scripted::new(bytes)));
 }
 
+/// ceilometer's polling agent.
+pub(super) fn heartbeat(bytes: &[u8]) {
+    if has_guessed(bytes) {
+        return;
+    }
+    if let Some(beats) = check(heartbeat::beats(bytes)) {
+        assert!(beats.len() <= bytes.len());
+    }
+}
+
 /// Any daemon of Open vSwitch; what it wants back is bounded.
 pub(super) fn jsonrpc(bytes: &[u8]) {
     if has_guessed(bytes) {
@@ -110,6 +120,7 @@ pub(super) fn libvirt(bytes: &[u8]) {
     for uri in [Some("qemu:///system"), None] {
         check(libvirt::version(Scripted::new(bytes), uri));
     }
+    check(libvirt::running(Scripted::new(bytes), "qemu:///system"));
     check(libvirt::ping(Scripted::new(bytes)));
 }
 

@@ -15,6 +15,7 @@ const KEEPALIVE: u32 = 0x6b65_6570;
 
 const CONNECT_OPEN: u32 = 1;
 const CONNECT_CLOSE: u32 = 2;
+const CONNECT_NUM_OF_DOMAINS: u32 = 51;
 const AUTH_LIST: u32 = 66;
 const CONNECT_GET_LIB_VERSION: u32 = 157;
 const PING: u32 = 1;
@@ -62,30 +63,15 @@ pub enum Answer {
 /// Where the answer is none, or another.
 pub(crate) fn version(stream: impl Read + Write, uri: Option<&str>) -> Result<Answer, Trouble> {
     let mut rpc = Rpc { stream, serial: 0 };
-    let mut list =
-        Fields(&rpc.call(AUTH_LIST, &[])?.map_err(|error| error.refusal("to be asked"))?);
-    let count = list.number()?;
-    let ways = (0..count.min(32)).map(|_| list.number()).collect::<Result<Vec<_>, _>>()?;
-    // 0 is none, 1 SASL, 2 polkit.
-    if !ways.is_empty() && !ways.contains(&0) {
+    if !rpc.lets_anybody_in()? {
         return Ok(Answer::WantsAuthentication);
     }
     let Some(uri) = uri else {
         rpc.leave();
         return Ok(Answer::Alive);
     };
-    let mut open = 1_u32.to_be_bytes().to_vec();
-    put_text(&mut open, uri);
-    open.extend(READ_ONLY.to_be_bytes());
-    match rpc.call(CONNECT_OPEN, &open)? {
-        Ok(_) => {}
-        Err(error) => {
-            rpc.leave();
-            return match error.code {
-                NO_CONNECT => Ok(Answer::NoDriver(error.words)),
-                _ => Err(error.refusal(&format!("to open {uri}"))),
-            };
-        }
+    if let Some(no_driver) = rpc.open(uri)? {
+        return Ok(no_driver);
     }
     let version = rpc.call(CONNECT_GET_LIB_VERSION, &[])?;
     rpc.leave();
@@ -95,6 +81,22 @@ pub(crate) fn version(stream: impl Read + Write, uri: Option<&str>) -> Result<An
     let number = u64::from(high) << 32 | u64::from(low);
     let (major, minor, micro) = (number / 1_000_000, number / 1000 % 1000, number % 1000);
     Ok(Answer::Version(format!("{major}.{minor}.{micro}")))
+}
+
+/// Asks how many domains run; `None` where it does not tell everybody, or has no
+/// driver for the URI.
+///
+/// # Errors
+/// Where the answer is none, or another.
+pub(crate) fn running(stream: impl Read + Write, uri: &str) -> Result<Option<u32>, Trouble> {
+    let mut rpc = Rpc { stream, serial: 0 };
+    if !rpc.lets_anybody_in()? || rpc.open(uri)?.is_some() {
+        return Ok(None);
+    }
+    let running = rpc.call(CONNECT_NUM_OF_DOMAINS, &[])?;
+    rpc.leave();
+    let running = running.map_err(|error| error.refusal("the number of its domains"))?;
+    Fields(&running).number().map(Some)
 }
 
 /// Asks any daemon for a sign of life. It does not log that.
@@ -177,6 +179,29 @@ impl<S: Read + Write> Rpc<S> {
             }
         }
         Err(unanswered())
+    }
+
+    /// Whether it speaks to who does not say who he is.
+    fn lets_anybody_in(&mut self) -> Result<bool, Trouble> {
+        let list = self.call(AUTH_LIST, &[])?.map_err(|error| error.refusal("to be asked"))?;
+        let mut list = Fields(&list);
+        let count = list.number()?;
+        let ways = (0..count.min(32)).map(|_| list.number()).collect::<Result<Vec<_>, _>>()?;
+        // 0 is none, 1 SASL, 2 polkit.
+        Ok(ways.is_empty() || ways.contains(&0))
+    }
+
+    /// Opens a URI, to look only; `Some` where there is no driver for it.
+    fn open(&mut self, uri: &str) -> Result<Option<Answer>, Trouble> {
+        let mut open = 1_u32.to_be_bytes().to_vec();
+        put_text(&mut open, uri);
+        open.extend(READ_ONLY.to_be_bytes());
+        let Err(error) = self.call(CONNECT_OPEN, &open)? else { return Ok(None) };
+        self.leave();
+        match error.code {
+            NO_CONNECT => Ok(Some(Answer::NoDriver(error.words))),
+            _ => Err(error.refusal(&format!("to open {uri}"))),
+        }
     }
 
     /// Closes: a connection that ends without is an error in libvirtd's log.
@@ -266,7 +291,7 @@ fn short() -> Trouble {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, ping, version};
+    use super::{Answer, ping, running, version};
     use crate::peer::{Trouble, What};
     use crate::protocols::scripted::Scripted;
     use proptest::prelude::*;
@@ -323,6 +348,22 @@ mod tests {
     }
 
     #[test]
+    fn it_tells_how_many_domains_run() {
+        let one = "0000002020008086000000010000003300000001000000020000000000000001";
+        let mut server = Scripted::new(bytes(&[NO_AUTH, OPENED, one, CLOSED]));
+        assert_eq!(running(&mut server, "test:///default").unwrap(), Some(1));
+        let asked = bytes(&["0000001c200080860000000100000033000000000000000200000000"]);
+        assert!(server.heard().windows(asked.len()).any(|heard| heard == asked));
+        let ask = |packets: &[&str]| running(Scripted::new(bytes(packets)), "test:///default");
+        let polkit = format!("{}00000002", NO_AUTH.strip_suffix("00000000").unwrap());
+        assert_eq!(ask(&[&polkit]).unwrap(), None);
+        assert_eq!(ask(&[NO_AUTH, NO_DRIVER]).unwrap(), None);
+        assert_eq!(ask(&[NO_AUTH, OPENED]).unwrap_err().what, What::HungUp);
+        let short = "0000001c20008086000000010000003300000001000000020000 0000";
+        assert_eq!(ask(&[NO_AUTH, OPENED, short]).unwrap_err().what, What::Garbled);
+    }
+
+    #[test]
     fn other_answers_are_troubles() {
         let refusal = "0000003c2000808600000001000000420000000100000000000000010000002700000007\
                        0000000100000007 61626364656667 00 0000000200000000";
@@ -364,6 +405,7 @@ mod tests {
         #[test]
         fn any_bytes_are_survived(said in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = version(Scripted::new(said.clone()), None);
+            let _ = running(Scripted::new(said.clone()), "test:///default");
             let _ = ping(Scripted::new(said));
         }
 
@@ -374,6 +416,7 @@ mod tests {
             packet.extend(bytes(&["20008086000000010000000100000001 00000001"]));
             packet.extend(status.to_be_bytes());
             packet.extend(body);
+            let _ = running(Scripted::new(packet.clone()), "qemu:///system");
             let _ = version(Scripted::new(packet), Some("qemu:///system"));
         }
     }
