@@ -29,6 +29,7 @@ pub const TARGETS: &[Target] = &[
     ("erlang", crate::protocols::erlang::fuzzing::node),
     ("greeting", peers::greeting),
     ("haproxy", peers::haproxy),
+    ("health", crate::kinds::http::fuzz_health),
     ("heartbeat", peers::heartbeat),
     ("http", http),
     ("http-url", http_url),

@@ -3,6 +3,7 @@
 
 mod configured;
 mod expected;
+mod health;
 mod judge;
 mod seen;
 mod written;
@@ -16,6 +17,9 @@ use crate::program::Program;
 use crate::protocols::http::{Errand, Fetched, Place, Scheme, Url, bracketed, fetch};
 use crate::text::shown;
 use expected::Statuses;
+use health::Health;
+#[cfg(feature = "fuzzing")]
+pub(crate) use health::fuzz as fuzz_health;
 use regex_lite::Regex;
 pub use seen::Seen;
 use std::net::{IpAddr, SocketAddr};
@@ -34,6 +38,8 @@ pub struct Http {
     statuses: Statuses,
     body: Option<Regex>,
     json: Vec<JsonCondition>,
+    /// The answer must say how the service is.
+    health: bool,
     /// A certificate that ends sooner is news.
     certificate_days: u32,
 }
@@ -81,7 +87,10 @@ tls = false                    # or \"{tls}\", from [settings]
 status = [200, \"3xx\"]          # what curl --fail lets pass if not given
 ";
     const FIELDS: Fields = &[
-        ("url", "what to ask for; a host that means every address is looked for as with `port`"),
+        (
+            "url",
+            "what to ask for; a host that means every address is looked for as with `port`. `tcp://` is HTTP, `unix:///path` a unix socket, and of a list of these it is the first, as `[healthcheck] uri` has them",
+        ),
         (
             "port",
             "the port; of several, the first that a process of the container listens on; beside `vhost` or `uwsgi`, for where none of their files says it",
@@ -103,6 +112,10 @@ status = [200, \"3xx\"]          # what curl --fail lets pass if not given
         (
             "json",
             "conditions on the body's JSON: `{ at = POINTER }` with one of `is`, `at-most`, `at-least` and `max-age`; with `optional`, also where there is no such value",
+        ),
+        (
+            "health",
+            "whether the answer must be a health document (`application/health+json`, which is judged without this too): `pass`, `warn` is degraded, `fail` is the fault of what it names, else the service's; not looked at where the setting of its address is not set or cannot be read",
         ),
         ("redirects", "how many redirects to follow; if not given, a redirect is an answer"),
         ("headers", "further headers, a table of names and values"),
@@ -222,6 +235,7 @@ impl Http {
         let body = &fetched.response.body;
         if let Some(answer) = &mut seen.answer {
             let text = String::from_utf8_lossy(body);
+            answer.health = Health::read(body);
             answer.matches = self.body.as_ref().map(|expected| expected.is_match(&text));
             if !self.json.is_empty() {
                 answer.json = match serde_json::from_slice(body) {

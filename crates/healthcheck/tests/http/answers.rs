@@ -55,6 +55,107 @@ fn an_operator_who_disabled_it_is_named() {
 }
 
 #[test]
+fn the_reason_of_a_backend_is_told_in_whatever_form_it_comes() {
+    let detailed = "{\"detailed\": true, \"gc\": {\"counts\": [279, 3, 7]}, \"greenthreads\": [], \"reasons\": [{\"class\": \"HealthcheckResult\", \"details\": \"Path '/var/dis' was found\", \"reason\": \"DISABLED BY FILE\"}, {\"class\": \"HealthcheckResult\", \"details\": \"\", \"reason\": \"OK\"}]}";
+    let html = "<HTML>\n<HEAD><TITLE>Healthcheck Status</TITLE></HEAD>\n<BODY>\n<H1>Server status</H1>\n<H2>Result of 1 checks:</H2>\n<TABLE>\n<TR>\n<TH>Reason</TH>\n</TR>\n<TR>\n    <TD>FILE PATH MISSING</TD>\n</TR>\n</TABLE>";
+    let other = "{\"detailed\": false, \"reasons\": [\"OK\", \"no database\"]}";
+    let cases = [
+        (
+            detailed,
+            "environment): an operator has disabled it: answered",
+            ": DISABLED BY FILE (Path '/var/dis' was found)",
+        ),
+        (html, "environment): an operator has disabled it: answered", ": FILE PATH MISSING"),
+        (other, "self): answered", ": no database"),
+    ];
+    for (body, begin, end) in cases {
+        let text = format!("HTTP/1.1 503 Service Unavailable\r\n\r\n{body}");
+        assert_eq!(
+            told(&text, "path = \"/healthcheck\""),
+            format!("unhealthy ({begin} 503 Service Unavailable to GET /healthcheck on AT{end}")
+        );
+    }
+}
+
+#[test]
+fn a_health_document_is_judged_by_what_it_says() {
+    let typed = "Content-Type: application/health+json\r\n";
+    let warn = "{\"status\": \"warn\", \"checks\": {\"message_bus\": {\"status\": \"warn\", \"output\": \"reconnecting\"}}}";
+    let fail = "{\"status\": \"fail\", \"checks\": {\"hypervisor\": [{\"status\": \"fail\", \"output\": \"Libvirt Error\"}]}}";
+    let whole = "{\"status\": \"fail\"}";
+    let unavailable = "503 Service Unavailable";
+    let health = "health = true\npath = \"/health\"";
+    let cases = [
+        (
+            "200 OK",
+            typed,
+            warn,
+            "",
+            "degraded: answered warn to GET / on AT: message_bus: reconnecting",
+        ),
+        (
+            "200 OK",
+            "",
+            warn,
+            health,
+            "degraded: answered warn to GET /health on AT: message_bus: reconnecting",
+        ),
+        // Of what says nothing of being one, only where it is to be one.
+        ("200 OK", "", warn, "", "healthy: 200 OK to GET / on AT"),
+        ("200 OK", typed, "{\"status\": \"pass\"}", health, "healthy: 200 OK to GET /health on AT"),
+        (
+            "200 OK",
+            typed,
+            fail,
+            "",
+            "unhealthy (dependency): answered fail to GET / on AT: hypervisor: Libvirt Error",
+        ),
+        ("200 OK", typed, whole, "", "unhealthy (self): answered fail to GET / on AT"),
+        (
+            unavailable,
+            typed,
+            fail,
+            health,
+            "unhealthy (dependency): answered 503 Service Unavailable to GET /health on AT: hypervisor: Libvirt Error",
+        ),
+        (
+            unavailable,
+            typed,
+            whole,
+            health,
+            "unhealthy (self): answered 503 Service Unavailable to GET /health on AT: {\"status\": \"fail\"}",
+        ),
+        (
+            "200 OK",
+            "",
+            "OK",
+            health,
+            "unhealthy (self): expected a health document to GET /health on AT, found \"OK\"",
+        ),
+    ];
+    for (status, header, body, fields, expected) in cases {
+        let text = format!("HTTP/1.1 {status}\r\n{header}\r\n{body}");
+        assert_eq!(told(&text, fields), expected, "{status} {header}{body} {fields}");
+    }
+}
+
+#[test]
+fn an_endpoint_is_asked_where_a_service_sets_it() {
+    let text = "HTTP/1.1 200 OK\r\n\r\n{\"status\": \"pass\"}";
+    let at = server::on("127.0.0.1:0", answer(text));
+    let uri = format!("url = \"tcp://{}\"\nhealth = true\npath = \"/health\"", at.at);
+    let told = verdict(&uri, LONG).replace(&at.to_string(), "AT");
+    assert_eq!(told, "healthy: 200 OK to GET /health on AT");
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("nova-compute.sock");
+    server::on_unix(&socket, answer(text));
+    let uri = format!("unix://{},tcp://127.0.0.1:1", socket.display());
+    let told = verdict(&format!("url = \"{uri}\"\nhealth = true\npath = \"/health\""), LONG);
+    let socket = socket.display();
+    assert_eq!(told, format!("healthy: 200 OK to GET /health on {socket}"));
+}
+
+#[test]
 fn a_body_must_be_as_it_is_written() {
     let text = "HTTP/1.1 200 OK\r\n\r\n{\"status\": \"pass\", \"age\": 3}";
     let cases = [

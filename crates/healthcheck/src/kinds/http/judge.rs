@@ -7,6 +7,7 @@
 //! would happen again and again: that is the environment's.
 
 use super::Http;
+use super::health::Standing;
 use super::seen::{Answer, Certificate, Seen, Trouble, What};
 use crate::kinds::Judgement;
 use crate::kinds::certificate::ending;
@@ -17,9 +18,13 @@ use crate::verdict::Verdict;
 
 const DAY: i64 = 86_400;
 
-/// What oslo.middleware's healthcheck says where an operator has created the
-/// file that its `disable_by_file` names.
-const DISABLED_BY_FILE: &str = "DISABLED BY FILE";
+/// What oslo.middleware's healthcheck says where an operator has created the file
+/// that its `disable_by_file` names, or taken away one that `enable_by_files` does;
+/// and what to do about it.
+const BY_FILE: [(&str, &str); 2] = [
+    ("DISABLED BY FILE", "remove the file that [healthcheck] disable_by_file_path names"),
+    ("FILE PATH MISSING", "create the files that [healthcheck] enable_by_file_paths names"),
+];
 
 impl Http {
     pub(super) fn judge_seen(&self, seen: &Seen) -> Judgement {
@@ -38,13 +43,18 @@ impl Http {
         let asked = self.asked(seen);
         let words = &answer.words;
         if !self.statuses.contain(answer.status) {
-            let said = shown(&answer.body, 80);
+            let said = answer.said();
             let said = if said.is_empty() { said } else { format!(": {said}") };
-            if answer.body.contains(DISABLED_BY_FILE) {
+            let by_file = BY_FILE
+                .iter()
+                .find(|(words, _)| said.contains(words) || answer.body.contains(words));
+            if let Some((_, hint)) = by_file {
                 let because =
                     format!("an operator has disabled it: answered {words} to {asked}{said}");
-                return Judgement::from(Verdict::environment(because))
-                    .hint("remove the file that [healthcheck] disable_by_file_path names");
+                return Judgement::from(Verdict::environment(because)).hint(*hint);
+            }
+            if answer.status >= 500 && answer.health.as_ref().is_some_and(|health| health.named) {
+                return Verdict::dependency(format!("answered {words} to {asked}{said}")).into();
             }
             if answer.status >= 500 {
                 return Verdict::own_fault(format!("answered {words} to {asked}{said}")).into();
@@ -63,6 +73,9 @@ impl Http {
         if let Some(violation) = answer.json.first() {
             return Verdict::own_fault(format!("{asked}: {violation}")).into();
         }
+        if let Some(judgement) = self.judge_health(answer, &asked) {
+            return judgement;
+        }
         let tls = match seen.tls {
             Some(Certificate { verified: true, .. }) => ", TLS verified",
             Some(Certificate { verified: false, .. }) => ", TLS not verified",
@@ -72,6 +85,34 @@ impl Http {
         match self.concern(seen) {
             Some(concern) => Judgement::from(Verdict::degraded(concern)).proof(proof),
             None => Judgement::healthy(proof),
+        }
+    }
+
+    /// What a health document says, if it is not that all is well. What it names is what
+    /// the service has to do with, and saw fail: a restart of the service mends none of it.
+    fn judge_health(&self, answer: &Answer, asked: &str) -> Option<Judgement> {
+        if !self.health && !answer.is_health {
+            return None;
+        }
+        let health = answer.health.as_ref();
+        let Some((health, standing)) = health.and_then(|it| Some((it, it.standing?))) else {
+            let found = shown(&answer.body, 60);
+            let because = format!("expected a health document to {asked}, found \"{found}\"");
+            return Some(Verdict::own_fault(because).into());
+        };
+        let reasons = health.told();
+        let reasons = if reasons.is_empty() { reasons } else { format!(": {reasons}") };
+        match (standing, health.named) {
+            (Standing::Pass, _) => None,
+            (Standing::Warn, _) => {
+                Some(Verdict::degraded(format!("answered warn to {asked}{reasons}")).into())
+            }
+            (Standing::Fail, true) => {
+                Some(Verdict::dependency(format!("answered fail to {asked}{reasons}")).into())
+            }
+            (Standing::Fail, false) => {
+                Some(Verdict::own_fault(format!("answered fail to {asked}{reasons}")).into())
+            }
         }
     }
 
@@ -155,6 +196,16 @@ impl Http {
 
     fn who(&self) -> String {
         self.program().map_or_else(|| "the service".to_owned(), ToString::to_string)
+    }
+}
+
+impl Answer {
+    /// What it says is not well, in a few words.
+    fn said(&self) -> String {
+        match self.health.as_ref().map(super::Health::told) {
+            Some(told) if !told.is_empty() => shown(&told, 160),
+            _ => shown(&self.body, 80),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What was seen of a request and its answer: no judgement, and no secret.
 
+use super::health::Health;
 use crate::kinds::certificate::seconds_until;
 use crate::listeners::Listeners;
 use crate::protocols::http::{BodyEnd, Cause, Failure, Fetched, HttpError};
@@ -44,6 +45,12 @@ pub(super) struct Answer {
     pub(super) matches: Option<bool>,
     /// The conditions on its JSON that do not hold, in words.
     pub(super) json: Vec<String>,
+    /// What it says of the service's health, if it is a document that does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) health: Option<Health>,
+    /// Whether it says that it is a document of the IETF's draft.
+    #[serde(skip)]
+    pub(super) is_health: bool,
 }
 
 /// Why there is no answer.
@@ -125,6 +132,10 @@ impl Seen {
             length: response.body.len(),
             cut,
             at_limit: response.end == BodyEnd::AtLimit,
+            is_health: response
+                .head
+                .header("content-type")
+                .is_some_and(|kind| kind.trim_start().starts_with("application/health+json")),
             ..Answer::default()
         };
         Self {

@@ -43,6 +43,8 @@ pub struct Written {
     #[serde(default)]
     pub(super) json: Vec<crate::conditions::Written>,
     #[serde(default)]
+    pub(super) health: bool,
+    #[serde(default)]
     pub(super) redirects: u32,
     #[serde(default)]
     pub(super) headers: BTreeMap<String, Var<String>>,
@@ -86,7 +88,13 @@ const MAX_BODY: u32 = 16 << 20;
 impl Http {
     pub(super) fn fill_in(written: &Written, scene: &Scene<'_>) -> Result<Self, Unplanned> {
         let text = |var: &Option<Var<String>>| var.as_ref().map(|var| scene.value(var)).transpose();
-        let Aim { ask, url, guessed } = aim(written, scene)?;
+        let Aim { ask, url, guessed } = match aim(written, scene) {
+            // An endpoint that is only there where it is set.
+            Err(Unplanned::Unfound(unfound)) if written.health => {
+                return Err(Unplanned::Moot(unfound.to_string()));
+            }
+            aim => aim?,
+        };
         let mut headers = Vec::new();
         for (name, value) in &written.headers {
             headers.push((name.clone(), scene.secret(value)?));
@@ -139,6 +147,7 @@ impl Http {
             statuses: written.status.clone().unwrap_or_default(),
             body: written.body.as_ref().map(|body| body.0.clone()),
             json: json?,
+            health: written.health,
             certificate_days: written.certificate_days.unwrap_or(CERTIFICATE_DAYS),
         })
     }
@@ -187,7 +196,16 @@ fn aim(written: &Written, scene: &Scene<'_>) -> Result<Aim, Unplanned> {
         return Ok(Aim { ask: Ask::Unix(socket), url, guessed });
     }
     if let Some(var) = &written.url {
-        let mut url = parse_url(var, scene)?;
+        let text = endpoint(&scene.text(var)?);
+        if text.is_empty() && written.health {
+            return Err(Unplanned::Moot(format!("{} is empty", scene.origins(var))));
+        }
+        if let Some(socket) = text.strip_prefix("unix://") {
+            let url = local(written, scene, Scheme::Http.port())?;
+            return Ok(Aim { ask: Ask::Unix(PathBuf::from(socket)), url, guessed });
+        }
+        let mut url = Url::parse(&repaired(&text))
+            .map_err(|error| malformed(var, scene, &error.to_string()))?;
         if let Some(path) = path(written, scene)? {
             url = url.join(&path).map_err(|error| malformed(var, scene, &error.to_string()))?;
         }
@@ -278,6 +296,17 @@ fn parse_url(var: &Var<String>, scene: &Scene<'_>) -> Result<Url, Unplanned> {
         .map_err(|error| malformed(var, scene, &error.to_string()))
 }
 
+/// The address itself, or of those that `[healthcheck] uri` may list the first.
+fn endpoint(text: &str) -> String {
+    let text = text.trim();
+    let first = text.split(',').next().unwrap_or_default().trim();
+    match first.strip_prefix("tcp://") {
+        Some(place) => format!("http://{place}"),
+        None if first.starts_with("unix://") => first.to_owned(),
+        None => text.to_owned(),
+    }
+}
+
 /// A URL whose host came from a setting: an IPv6 address gets its brackets
 /// (what follows the last colon is taken for the port), and none at all or `*`
 /// means every address.
@@ -305,7 +334,22 @@ fn malformed(var: &Var<String>, scene: &Scene<'_>, error: &str) -> Unplanned {
 
 #[cfg(test)]
 mod tests {
-    use super::repaired;
+    use super::{endpoint, repaired};
+
+    #[test]
+    fn an_endpoint_is_the_first_that_is_listed() {
+        let cases = [
+            ("tcp://localhost:42424", "http://localhost:42424"),
+            ("unix:///run/nova/nova-compute.sock", "unix:///run/nova/nova-compute.sock"),
+            ("tcp://[::1]:1, unix:///run/a", "http://[::1]:1"),
+            (" unix:///run/a,tcp://b:1", "unix:///run/a"),
+            ("http://a/b,c", "http://a/b,c"),
+            ("", ""),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(endpoint(text), expected);
+        }
+    }
 
     #[test]
     fn a_host_from_a_setting_is_put_right() {
