@@ -31,7 +31,7 @@ impl Listeners {
     ) -> Result<Self, Blind> {
         let wanted = Wanted { protocol: Protocol::Tcp, listening: true, ports: ports.to_vec() };
         let looked = from.sockets(&wanted, by).and_then(|table| {
-            let holders = Holders::find(program, from)?;
+            let holders = Holders::find(table.inodes(), program, from)?;
             Ok((table, holders))
         });
         let (table, holders) = match looked {

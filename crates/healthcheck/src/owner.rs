@@ -17,18 +17,27 @@ pub(crate) struct Holders {
 }
 
 impl Holders {
-    /// The sockets that a program's processes hold. With no program, any
+    /// Which of these sockets a program's processes hold. With no program, any
     /// process of the container may hold them.
-    pub(crate) fn find(program: Option<&Program>, from: &Vantage) -> Result<Self, Blind> {
+    pub(crate) fn find(
+        sockets: impl IntoIterator<Item = Inode>,
+        program: Option<&Program>,
+        from: &Vantage,
+    ) -> Result<Self, Blind> {
         let pids: Vec<Pid> = match program {
             Some(program) => program.find(from)?.iter().map(|process| process.pid).collect(),
             None => from.processes()?.iter().map(|process| process.pid).collect(),
         };
+        let mut wanted: HashSet<Inode> = sockets.into_iter().collect();
         let mut holders = Self { pids, inodes: HashSet::new(), weaker: None };
         for pid in &holders.pids {
-            match from.socket_inodes(*pid) {
+            match from.sockets_held_of(*pid, &wanted) {
                 Ok(_) if program.is_some_and(|program| !program.is_still(*pid, from)) => {}
-                Ok(inodes) => holders.inodes.extend(inodes),
+                // That another holds it too, as workers do, tells nothing more.
+                Ok(held) => {
+                    wanted.retain(|inode| !held.contains(inode));
+                    holders.inodes.extend(held);
+                }
                 Err(blind) => {
                     if let Some(status) = from.process_status(*pid)? {
                         let (users, _) =

@@ -6,6 +6,7 @@
 mod support;
 
 use rustix::process::Signal;
+use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
@@ -162,6 +163,8 @@ fn a_process_of_another_user_is_blind_with_advice() {
             let inside = Vantage::inside().unwrap();
             // What anybody may see is still seen.
             assert!(inside.process_status(pid).unwrap().is_some());
+            // That nothing is asked for makes nothing readable.
+            assert!(inside.sockets_held_of(pid, &HashSet::new()).is_err());
             (inside.socket_inodes(pid).unwrap_err(), inside.environment(pid).unwrap_err())
         });
         thread.join().unwrap()
@@ -296,6 +299,14 @@ listen [::]:8774 [::]:0 71002 42436 129 128
     assert_eq!(found.sockets[0].state, SocketState::Listen);
     let held = from.socket_inodes(Pid::new(7)).unwrap();
     assert_eq!(held, [Inode(71001), Inode(71002)].into());
+    // What others hold and what was not asked for is left out.
+    let among = |wanted: &[u64]| {
+        let wanted = wanted.iter().map(|&inode| Inode(inode)).collect();
+        from.sockets_held_of(Pid::new(7), &wanted).unwrap()
+    };
+    assert_eq!(among(&[71002, 5]), [Inode(71002)].into());
+    assert_eq!(among(&[71001, 71002]), held);
+    assert!(among(&[]).is_empty());
     fs::write(net.join("tcp_diag"), "established nonsense\n").unwrap();
     let blind = from.sockets(&connections(Protocol::Tcp, &[5672]), soon()).unwrap_err();
     let expected =

@@ -163,10 +163,12 @@ heartbeat = \"60s\"                         # oslo.messaging's heartbeat_timeout
     }
 
     fn observe(&self, from: &Vantage, by: Deadline) -> Result<Seen, Blind> {
-        let holders = Holders::find(Some(&self.program), from)?;
         let ports = self.dependency.ports();
         let wanted = Wanted { protocol: Protocol::Tcp, listening: false, ports };
-        let table = from.sockets(&wanted, by)?;
+        let mut table = from.sockets(&wanted, by)?;
+        // The broker's own ends of others' connections are nobody's that is looked for.
+        table.sockets.retain(|socket| self.dependency.may_be(socket));
+        let holders = Holders::find(table.inodes(), Some(&self.program), from)?;
         // A name server that is gone must not take the time the rest needs.
         let mut resolved = self.dependency.resolve(from, by.at_most(Duration::from_secs(1)));
         let mut seen = Seen {
@@ -212,10 +214,10 @@ heartbeat = \"60s\"                         # oslo.messaging's heartbeat_timeout
             for listening in [true, false] {
                 let ports = self.dependency.ports();
                 let wanted = Wanted { protocol: Protocol::Udp, listening, ports };
-                for socket in from.sockets(&wanted, by)?.sockets {
-                    if holders.hold(&socket) {
-                        push_once(&mut seen.datagrams, socket.local);
-                    }
+                let table = from.sockets(&wanted, by)?;
+                let holders = Holders::find(table.inodes(), Some(&self.program), from)?;
+                for socket in table.sockets.iter().filter(|socket| holders.hold(socket)) {
+                    push_once(&mut seen.datagrams, socket.local);
                 }
             }
         }

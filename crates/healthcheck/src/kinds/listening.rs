@@ -117,9 +117,9 @@ protocol = \"tcp\"               # or \"udp\"
     }
 
     fn observe(&self, from: &Vantage, by: Deadline) -> Result<Seen, Blind> {
-        let holders = Holders::find(self.program.as_ref(), from)?;
         let wanted = Wanted { protocol: self.protocol, listening: true, ports: self.ports.clone() };
         let table = from.sockets(&wanted, by)?;
+        let holders = Holders::find(table.inodes(), self.program.as_ref(), from)?;
         let mut seen = Seen {
             processes: holders.pids.iter().map(|pid| pid.get()).collect(),
             listeners: Vec::new(),

@@ -242,9 +242,9 @@ impl Rpc {
         from: &Vantage,
         by: Deadline,
     ) -> Result<Seen, Blind> {
-        let holders = Holders::find(Some(&self.program), from)?;
         let wanted = Wanted { protocol: Protocol::Tcp, listening: false, ports: ports.to_vec() };
         let table = from.sockets(&wanted, by)?;
+        let holders = Holders::find(table.inodes(), Some(&self.program), from)?;
         let connected = table.sockets.iter().any(|socket| {
             socket.state == SocketState::Established
                 && ports.iter().any(|port| port.get() == socket.remote.port())

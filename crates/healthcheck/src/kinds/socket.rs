@@ -79,21 +79,19 @@ path = \"/run/libvirt/virtlogd-sock\"   # or: abstract = \"ISCSIADM_ABSTRACT_NAM
     }
 
     fn observe(&self, from: &Vantage, by: Deadline) -> Result<Seen, Blind> {
-        let holders = Holders::find(self.program.as_ref(), from)?;
         let name = match &self.address {
             UnixAddress::Path(path) => path.display().to_string(),
             UnixAddress::Abstract(name) => format!("@{name}"),
         };
         // Without the table it can still be knocked at.
-        let (listeners, untold) = match from.unix_listeners() {
+        let (mut listeners, untold) = match from.unix_listeners() {
             Ok(listeners) => (listeners, None),
             Err(blind) => (Vec::new(), Some(blind)),
         };
-        let held: Vec<Option<bool>> = listeners
-            .iter()
-            .filter(|listener| listener.name == name)
-            .map(|listener| holders.hold_inode(listener.inode))
-            .collect();
+        listeners.retain(|listener| listener.name == name);
+        let inodes = listeners.iter().map(|listener| listener.inode);
+        let holders = Holders::find(inodes.clone(), self.program.as_ref(), from)?;
+        let held: Vec<Option<bool>> = inodes.map(|inode| holders.hold_inode(inode)).collect();
         // Several sockets may bear one name: a path that was bound again, or
         // another container's. What the process holds decides.
         let listener =

@@ -6,13 +6,40 @@ use rustix::io::Errno;
 use std::collections::HashSet;
 use std::mem::MaybeUninit;
 
+/// What is taken of a directory at once, in bytes: some forty descriptors. The kernel makes an
+/// inode for each that it names, so that naming all of a busy process costs more than the rest.
+const NAMES: usize = 1024;
+
 impl Vantage {
     /// The inodes of all sockets that a process holds; empty once it has gone.
     ///
     /// # Errors
     /// Blind where it belongs to another user and we lack CAP_SYS_PTRACE.
     pub fn socket_inodes(&self, pid: Pid) -> Result<HashSet<Inode>, Blind> {
-        match self.list_socket_inodes(pid) {
+        self.socket_inodes_until(pid, |_| false)
+    }
+
+    /// Which of these sockets a process holds; none once it has gone. No more of its descriptors
+    /// are looked at than it takes, and one at least: whether they may be seen is known thereby.
+    ///
+    /// # Errors
+    /// As for [`Vantage::socket_inodes`].
+    pub fn sockets_held_of(
+        &self,
+        pid: Pid,
+        wanted: &HashSet<Inode>,
+    ) -> Result<HashSet<Inode>, Blind> {
+        let mut held = self.socket_inodes_until(pid, |held| wanted.is_subset(held))?;
+        held.retain(|inode| wanted.contains(inode));
+        Ok(held)
+    }
+
+    fn socket_inodes_until(
+        &self,
+        pid: Pid,
+        enough: impl Fn(&HashSet<Inode>) -> bool,
+    ) -> Result<HashSet<Inode>, Blind> {
+        match self.list_socket_inodes(pid, enough) {
             Ok(inodes) => Ok(inodes),
             Err(Errno::NOENT | Errno::SRCH) => Ok(HashSet::new()),
             Err(errno) => {
@@ -27,23 +54,34 @@ impl Vantage {
         }
     }
 
-    fn list_socket_inodes(&self, pid: Pid) -> Result<HashSet<Inode>, Errno> {
+    fn list_socket_inodes(
+        &self,
+        pid: Pid,
+        enough: impl Fn(&HashSet<Inode>) -> bool,
+    ) -> Result<HashSet<Inode>, Errno> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory = rustix::fs::openat(&self.proc, format!("{pid}/fd"), flags, Mode::empty())?;
         let mut inodes = HashSet::new();
-        let mut names = [MaybeUninit::uninit(); 8192];
+        let mut names = [MaybeUninit::uninit(); NAMES];
         let mut entries = RawDir::new(&directory, &mut names);
         // `socket:[4294967295]` is 19 bytes; what is longer is no socket.
         let mut target = [MaybeUninit::<u8>::uninit(); 40];
         while let Some(entry) = entries.next() {
             let entry = entry?;
+            // `.` and `..` are no descriptors.
+            if entry.file_name().to_bytes().starts_with(b".") {
+                continue;
+            }
             let link = rustix::fs::readlinkat_raw(&directory, entry.file_name(), &mut target[..]);
             match link {
                 Ok((target, _)) => inodes.extend(socket_inode(target)),
-                // `.` and `..`, and a descriptor closed meanwhile. The kernel
-                // forbids each link by itself, not their directory.
+                // Closed meanwhile, or a fixture's that is no link. The kernel forbids each link
+                // by itself, not their directory.
                 Err(Errno::INVAL | Errno::NOENT) => {}
                 Err(errno) => return Err(errno),
+            }
+            if enough(&inodes) {
+                break;
             }
         }
         Ok(inodes)

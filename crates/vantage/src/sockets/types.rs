@@ -105,6 +105,13 @@ pub struct SocketTable {
     pub source: SocketSource,
 }
 
+impl SocketTable {
+    /// The inodes of those that some process holds.
+    pub fn inodes(&self) -> impl Iterator<Item = Inode> {
+        self.sockets.iter().map(|socket| socket.inode).filter(|inode| inode.is_owned())
+    }
+}
+
 impl Wanted {
     /// Whether a socket is one of those wanted. TIME_WAIT is left out by every
     /// source: such a connection belongs to nobody any more.

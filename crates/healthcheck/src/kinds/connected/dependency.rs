@@ -111,6 +111,12 @@ impl Dependency {
         self.ports().iter().any(|wanted| wanted.get() == port)
     }
 
+    /// Whether a socket may be one that is looked for, by its ports.
+    pub(super) fn may_be(&self, socket: &Socket) -> bool {
+        self.has_port(socket.remote.port())
+            || (self.is_at_either_end() && self.has_port(socket.local.port()))
+    }
+
     /// Why nothing better than ports is known, if something was to be.
     pub(super) fn doubt(&self) -> Option<&str> {
         match self {
@@ -123,9 +129,14 @@ impl Dependency {
         ports.iter().any(|port| self.has_port(port.get()))
     }
 
+    /// Whether a port may be the process's own.
+    fn is_at_either_end(&self) -> bool {
+        matches!(self, Self::Ports { end: End::Either, .. })
+    }
+
     /// Whether a UDP socket may stand in place of a connection.
     pub(super) fn counts_datagrams(&self) -> bool {
-        matches!(self, Self::Ports { end: End::Either, .. })
+        self.is_at_either_end()
     }
 
     /// Where it was found out, for messages.
