@@ -3,6 +3,7 @@
 
 pub mod arguments;
 pub mod endpoints;
+mod files;
 pub mod keyvalue;
 pub mod oslo;
 pub mod ovsdb;
@@ -12,13 +13,14 @@ pub mod vhost;
 
 use crate::definition::{Definition, OneOrMany};
 use crate::kinds::Fields;
+use files::Files;
 use oslo::{OsloConfig, OsloSources};
 use serde::Deserialize;
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use vantage::{FileError, Process, Vantage};
+use vantage::{Blind, FileError, Process, Vantage};
 
 /// Where to look for a value. As definitions write it: `{ oslo =
 /// "database.connection" }`.
@@ -54,10 +56,6 @@ pub const SOURCES: Fields = &[
     ("word", "`{ word = \"first\" }`: the word after the command, as in `healthcheck cron nova`"),
     ("default", "`{ default = 5672 }`: this value"),
 ];
-
-/// Files that are read for being included by others, in MySQL's format: they may include each other
-/// in a circle.
-const MAX_INCLUDED: usize = 64;
 
 /// An option in a file that is not oslo.config's.
 #[derive(Debug, Clone, Deserialize)]
@@ -208,6 +206,9 @@ pub struct Settings<'a> {
     /// The process whose command line and environment count, if one runs.
     process: Option<&'a Process>,
     word: Option<&'a str>,
+    /// That process's environment, once it is asked for.
+    environment: OnceCell<Result<Vec<String>, Blind>>,
+    files: Files<'a>,
     oslo: OnceCell<OsloConfig>,
     found: RefCell<BTreeMap<String, Result<Value, Unfound>>>,
 }
@@ -220,8 +221,9 @@ impl<'a> Settings<'a> {
         process: Option<&'a Process>,
         word: Option<&'a str>,
     ) -> Self {
-        let (oslo, found) = (OnceCell::new(), RefCell::default());
-        Self { definition, from, process, word, oslo, found }
+        let (environment, oslo, found) = (OnceCell::new(), OnceCell::new(), RefCell::default());
+        let files = Files::new(from);
+        Self { definition, from, process, word, environment, files, oslo, found }
     }
 
     /// The value of a setting.
@@ -275,7 +277,7 @@ impl<'a> Settings<'a> {
             }
             Source::Environment(names) => {
                 let process = self.process?;
-                let environment = match self.from.environment(process.pid) {
+                let environment = match self.environment(process) {
                     Ok(environment) => environment,
                     Err(blind) => {
                         looked.unreadable(blind.to_string());
@@ -305,6 +307,10 @@ impl<'a> Settings<'a> {
         }
     }
 
+    fn environment(&self, process: &Process) -> &Result<Vec<String>, Blind> {
+        self.environment.get_or_init(|| self.from.environment(process.pid))
+    }
+
     /// The files of oslo.config that were read.
     pub fn oslo_files(&self) -> Vec<PathBuf> {
         self.oslo().files().map(Path::to_owned).collect()
@@ -316,10 +322,11 @@ impl<'a> Settings<'a> {
             let program = arguments::program(arguments).unwrap_or(&self.definition.service);
             let project = self.definition.project.as_deref().unwrap_or(&self.definition.service);
             // Of another user's process the environment stays unknown; the files do not.
-            let environment = self.process.map(|process| self.from.environment(process.pid));
-            let environment = environment.and_then(Result::ok).unwrap_or_default();
+            let environment =
+                self.process.and_then(|process| self.environment(process).as_ref().ok());
+            let environment = environment.map_or(&[][..], Vec::as_slice);
             let sources =
-                OsloSources::of_process(project, program, arguments, &environment, self.from);
+                OsloSources::of_process(project, program, arguments, environment, self.from);
             OsloConfig::load(&sources, self.from)
         })
     }
@@ -352,69 +359,26 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// An option of a file in MySQL's format, or of one that it includes; the last one counts.
-    fn with_included(
-        &self,
-        path: &Path,
-        wanted: (&str, &str),
-        left: &mut usize,
-        looked: &mut Looked,
-    ) -> Result<Option<(PathBuf, keyvalue::Entry)>, FileError> {
-        let text = self.from.read_text(path)?;
-        let mut last = None;
-        for entry in keyvalue::parse(keyvalue::Format::MyCnf, &text) {
-            let included = match entry.key.as_str() {
-                "!include" => vec![PathBuf::from(&entry.value)],
-                "!includedir" => self.my_cnf_files(Path::new(&entry.value)),
-                _ => Vec::new(),
-            };
-            for file in included {
-                let Some(one_less) = left.checked_sub(1) else { break };
-                *left = one_less;
-                match self.with_included(&file, wanted, left, looked) {
-                    Ok(found) => last = found.or(last),
-                    Err(error) => looked.file(&error),
-                }
-            }
-            if keyvalue::Format::MyCnf.is_option(wanted.0, wanted.1, &entry) {
-                last = Some((path.to_owned(), entry));
-            }
-        }
-        Ok(last)
-    }
-
-    fn my_cnf_files(&self, folder: &Path) -> Vec<PathBuf> {
-        let mut names = self.from.names(folder).unwrap_or_default();
-        names.retain(|name| Path::new(name).extension().is_some_and(|it| it == "cnf"));
-        names.sort();
-        names.into_iter().map(|name| folder.join(name)).collect()
-    }
-
     fn look_at_file(&self, source: &FileSource, looked: &mut Looked) -> Option<Value> {
         let (section, key) = match source.option.rsplit_once('.') {
             Some((section, key)) if source.format.has_sections() => (section, key),
             _ => ("", source.option.as_str()),
         };
         for path in source.path.as_slice() {
-            let found = match source.format {
-                keyvalue::Format::MyCnf => {
-                    let mut left = MAX_INCLUDED;
-                    self.with_included(path, (section, key), &mut left, looked)
+            let file = match self.files.read(path, source.format) {
+                Ok(file) => file,
+                Err(error) => {
+                    looked.file(&error);
+                    continue;
                 }
-                format => self.from.read_text(path).map(|text| {
-                    let entry = keyvalue::lookup(format, &text, section, key)?;
-                    Some((path.clone(), entry))
-                }),
             };
-            match found {
-                Ok(Some((file, entry))) => {
-                    let (option, line) = (source.option.clone(), entry.line);
-                    let origin = Origin::File { option, file, line };
-                    return Some(Value { text: entry.value, origin });
-                }
-                Ok(None) => looked.absent(format!("no {} in {}", source.option, path.display())),
-                Err(error) => looked.file(&error),
+            file.unread.iter().for_each(|error| looked.file(error));
+            if let Some((file, entry)) = file.find(source.format, section, key) {
+                let (option, file, line) = (source.option.clone(), file.to_owned(), entry.line);
+                let origin = Origin::File { option, file, line };
+                return Some(Value { text: entry.value, origin });
             }
+            looked.absent(format!("no {} in {}", source.option, path.display()));
         }
         None
     }

@@ -78,7 +78,7 @@ impl Format {
     }
 
     /// Whether the entry is the option that is wanted.
-    pub(super) fn is_option(self, section: &str, key: &str, entry: &Entry) -> bool {
+    fn is_option(self, section: &str, key: &str, entry: &Entry) -> bool {
         let in_section = match self {
             Self::MyCnf if section == "mysqld" => is_of_server(&entry.section),
             Self::Haproxy if section == "*" => true,
@@ -120,7 +120,11 @@ pub fn parse(format: Format, text: &str) -> Vec<Entry> {
 /// The entry of an option that counts: the last one as a rule, the first where
 /// the file lists several of a kind. `section` is ignored where there are none.
 pub fn lookup(format: Format, text: &str, section: &str, key: &str) -> Option<Entry> {
-    let entries = parse(format, text);
+    find(format, &parse(format, text), section, key)
+}
+
+/// The same among the entries of a file.
+pub(super) fn find(format: Format, entries: &[Entry], section: &str, key: &str) -> Option<Entry> {
     if let (Format::Sysconfig, Some((variable, option))) = (format, key.split_once(' ')) {
         return part_of(entries, variable, option.trim());
     }
@@ -140,28 +144,28 @@ pub fn lookup(format: Format, text: &str, section: &str, key: &str) -> Option<En
 
 /// A part of a variable's value: an option of the command line that it holds,
 /// or what stands between a mark such as `bind=` and the next comma or blank.
-fn part_of(entries: Vec<Entry>, variable: &str, option: &str) -> Option<Entry> {
-    let entry = entries.into_iter().rfind(|entry| entry.key == variable)?;
+fn part_of(entries: &[Entry], variable: &str, option: &str) -> Option<Entry> {
+    let entry = entries.iter().rfind(|entry| entry.key == variable)?;
     if option.ends_with(['=', ':']) {
         let lower = entry.value.to_ascii_lowercase();
         let start = lower.find(&option.to_ascii_lowercase())? + option.len();
         let value = entry.value.get(start..)?;
         let end = value.find(|c: char| c == ',' || c.is_whitespace()).unwrap_or(value.len());
         let value = value.get(..end)?.trim_matches(['"', '\'']).to_owned();
-        return Some(Entry { key: format!("{variable} {option}"), value, ..entry });
+        return Some(Entry { key: format!("{variable} {option}"), value, ..entry.clone() });
     }
     let mut words = vec![String::new()];
     words.extend(entry.value.split_whitespace().map(str::to_owned));
     let value = arguments::option(&words, &[option])?.to_owned();
     let key = format!("{variable} {option}");
-    Some(Entry { key, value, ..entry })
+    Some(Entry { key, value, ..entry.clone() })
 }
 
 /// The values of all keys that begin so, divided by commas. `none` means that
 /// those before it are none.
-fn joined(entries: Vec<Entry>, prefix: &str) -> Option<Entry> {
-    let mut matching = entries.into_iter().filter(|entry| entry.key.starts_with(prefix));
-    let mut first = matching.next()?;
+fn joined(entries: &[Entry], prefix: &str) -> Option<Entry> {
+    let mut matching = entries.iter().filter(|entry| entry.key.starts_with(prefix));
+    let mut first = matching.next()?.clone();
     for entry in matching {
         first.value.push(',');
         first.value.push_str(&entry.value);
