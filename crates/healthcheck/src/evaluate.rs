@@ -1,5 +1,5 @@
-//! A plan's looks, side by side under one deadline, become findings. The only
-//! loop; whatever is stuck is named and left behind.
+//! A plan's looks under one deadline become findings: one after another while they are quick,
+//! side by side once one is not. The only loop; whatever is stuck is named and left behind.
 
 use crate::definition::AtWorst;
 use crate::kinds::{Judgement, Look, Waits};
@@ -9,10 +9,10 @@ use crate::starved::{self, Watch};
 use crate::text::shown;
 use crate::verdict::{Blame, Verdict};
 use serde_json::Value;
+use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 use vantage::{Blind, Deadline, Vantage};
@@ -145,121 +145,191 @@ const PARTING: Duration = Duration::from_secs(1);
 /// memory where an engine limits it.
 const STACK: usize = 512 << 10;
 
-/// Looks at everything in the plan. The findings are in its order; there is one
+/// A look that takes longer holds up no other: each then has a thread of its own. A thread costs
+/// more than most looks, which take a small part of this.
+pub const HELD_UP: Duration = Duration::from_millis(50);
+
+/// Looks at everything in a plan, on other threads. The findings are in its order; there is one
 /// for each check, at the latest when the deadline has passed.
 pub fn evaluate(plan: &Plan, from: &Arc<Vantage>) -> Vec<Finding> {
-    let by = Deadline::after(plan.deadline);
-    let look_for = plan.deadline - margin(plan.deadline);
-    let look_by = Deadline::after(look_for);
-    let mut findings: Vec<Option<Finding>> = vec![None; plan.checks.len()];
-    let (sender, answers) = channel();
-    for (index, planned) in plan.checks.iter().enumerate() {
-        if let Err(unplanned) = &planned.look {
+    let evaluation = Evaluation::begin(plan.clone(), Arc::clone(from));
+    evaluation.look_aside();
+    evaluation.findings()
+}
+
+/// A plan's looks under one deadline, and what they have found so far.
+pub struct Evaluation {
+    plan: Plan,
+    from: Arc<Vantage>,
+    by: Deadline,
+    look_by: Deadline,
+    /// From when on looks that are held up get help.
+    help_at: Deadline,
+    /// Nobody takes this long unless something is wrong: whether they get to run is worth
+    /// knowing from then on.
+    worry_at: Deadline,
+    progress: Mutex<Progress>,
+    advanced: Condvar,
+}
+
+struct Progress {
+    /// The places of the checks that nobody looks at yet, in the order they are to be looked at.
+    line: VecDeque<usize>,
+    /// What was found, in the plan's order.
+    findings: Vec<Option<Finding>>,
+    /// How long the rest is waited for.
+    until: Deadline,
+}
+
+impl Evaluation {
+    /// Its time begins; nothing is looked at yet.
+    pub fn begin(plan: Plan, from: Arc<Vantage>) -> Arc<Self> {
+        let by = Deadline::after(plan.deadline);
+        let look_by = Deadline::after(plan.deadline - margin(plan.deadline));
+        let findings = plan.checks.iter().map(|planned| {
+            let unplanned = planned.look.as_ref().err()?;
             let verdict = Verdict::unknown(unplanned.to_string());
-            findings[index] = Some(Finding::new(planned.kind, verdict.into(), None));
-        }
-    }
-    for errand in errands(plan) {
-        let indices: Vec<usize> = errand.iter().map(|(index, ..)| *index).collect();
-        let (from, sender) = (Arc::clone(from), sender.clone());
-        let started = spawn(move || {
-            for (index, kind, look) in errand {
-                // What a broken look leaves behind is dropped with it.
-                let work = AssertUnwindSafe(|| look.look(&from, look_by));
-                let finding = catch_unwind(work).unwrap_or_else(|_| broken(kind, &*look));
-                let over = look_for.saturating_sub(look_by.remaining());
-                let finding = match finding.is_late() {
-                    true => finding.excused(starved::ourselves(&from, over)),
-                    false => finding,
-                };
-                // Nobody listens any more once the deadline has passed.
-                let _ = sender.send((index, finding));
-            }
+            Some(Finding::new(planned.kind, verdict.into(), None))
         });
-        if let Err(error) = started {
-            for index in indices {
-                let verdict = Verdict::unknown(format!("cannot start a thread: {error}"));
-                findings[index] = Some(Finding::new(plan.checks[index].kind, verdict.into(), None));
-            }
-        }
+        let progress = Progress { line: line(&plan), findings: findings.collect(), until: by };
+        let (progress, advanced) = (Mutex::new(progress), Condvar::new());
+        let (help_at, worry_at) = (Deadline::after(HELD_UP), Deadline::after(plan.deadline / 4));
+        Arc::new(Self { plan, from, by, look_by, help_at, worry_at, progress, advanced })
     }
-    drop(sender);
-    let mut watch = None;
-    let mut until = by;
-    while findings.iter().any(Option::is_none) {
-        // Nobody takes this long unless something is wrong: whether they get to run is
-        // worth knowing from now on.
-        let patience = match watch {
-            None => until.remaining().min(plan.deadline / 4),
-            Some(_) => until.remaining(),
-        };
-        match answers.recv_timeout(patience) {
-            Ok((index, finding)) => {
-                if finding.settles(plan.checks[index].at_worst) {
-                    until = until.at_most(PARTING);
-                }
-                findings[index] = Some(finding);
-            }
-            Err(RecvTimeoutError::Timeout) if watch.is_none() => {
-                watch = Some(Watch::begin(plan.program.as_ref(), from))
-            }
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
-        }
+
+    /// What is looked at.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
     }
-    let findings: Vec<Finding> = plan
-        .checks
-        .iter()
-        .zip(findings)
-        .map(|(planned, finding)| {
-            let waited = if until == by { plan.deadline } else { PARTING };
-            finding.unwrap_or_else(|| unanswered(planned.kind, &planned.look, waited))
-        })
-        .collect();
-    let starved = match findings.iter().any(Finding::is_late) {
-        true => watch.unwrap_or_else(|| Watch::begin(plan.program.as_ref(), from)).end(from, by),
-        false => None,
-    };
-    plan.checks
-        .iter()
-        .zip(findings)
-        .map(|(planned, finding)| {
+
+    /// Looks at one thing after another, until there is none that nobody looks at. What it looks
+    /// at may hold it up for ever: somebody else must see to the deadline.
+    pub fn look(&self) {
+        while let Some(index) = self.next() {
+            let planned = &self.plan.checks[index];
+            let Ok(look) = &planned.look else { continue };
+            // What a broken look leaves behind is dropped with it.
+            let work = AssertUnwindSafe(|| look.look(&self.from, self.look_by));
+            let finding = catch_unwind(work).unwrap_or_else(|_| broken(planned.kind, &**look));
             let finding = match finding.is_late() {
-                true => finding.excused(starved.as_ref()),
+                true => finding.excused(starved::ourselves(&self.from)),
                 false => finding,
             };
-            finding.named(&planned.name).at_worst(planned.at_worst).without_secrets(planned)
-        })
-        .collect()
-}
-
-/// What one thread does, in order: the place of each look, its kind, itself.
-type Errand = Vec<(usize, &'static str, Arc<dyn Look>)>;
-
-/// Who looks at what: each look that may have to wait has a thread of its own,
-/// and those that never wait go before the first of these. A thread costs more
-/// than such a look does.
-fn errands(plan: &Plan) -> Vec<Errand> {
-    let (mut prompt, mut waiting): (Errand, Vec<Errand>) = (Vec::new(), Vec::new());
-    for (index, planned) in plan.checks.iter().enumerate() {
-        let Ok(look) = &planned.look else { continue };
-        let item = (index, planned.kind, Arc::clone(look));
-        match look.waits() {
-            Waits::Never => prompt.push(item),
-            Waits::ForAnAnswer => waiting.push(vec![item]),
+            let mut progress = self.progress();
+            if finding.settles(planned.at_worst) {
+                progress.until = progress.until.at_most(PARTING);
+            }
+            progress.findings[index] = Some(finding);
+            drop(progress);
+            self.advanced.notify_all();
         }
     }
-    if let Some(first) = waiting.first_mut() {
-        prompt.append(first);
-        *first = prompt;
-    } else if !prompt.is_empty() {
-        waiting.push(prompt);
+
+    /// Has another thread look, so that nothing holds up whoever calls. Where none is to be had,
+    /// nothing is known of what it would have looked at.
+    pub fn look_aside(self: &Arc<Self>) {
+        if let Err(error) = self.get_help() {
+            let mut progress = self.progress();
+            for index in std::mem::take(&mut progress.line) {
+                let verdict = Verdict::unknown(format!("cannot start a thread: {error}"));
+                let kind = self.plan.checks[index].kind;
+                progress.findings[index] = Some(Finding::new(kind, verdict.into(), None));
+            }
+        }
     }
-    waiting
+
+    /// The findings, in the plan's order: once all are there, at the latest when the deadline has
+    /// passed. Looks that are held up get help.
+    pub fn findings(self: &Arc<Self>) -> Vec<Finding> {
+        let (mut helped, mut watch) = (false, None);
+        let mut progress = self.progress();
+        while progress.findings.iter().any(Option::is_none) && !progress.until.has_passed() {
+            if !helped && self.help_at.has_passed() {
+                helped = true;
+                // Without a thread to be had they stay in line.
+                let _ = (0..progress.line.len()).try_for_each(|_| self.get_help());
+            }
+            if watch.is_none() && self.worry_at.has_passed() {
+                drop(progress);
+                watch = Some(Watch::begin(self.plan.program.as_ref(), &self.from));
+                progress = self.progress();
+                continue;
+            }
+            let until = progress.until;
+            let due = [(!helped, self.help_at), (watch.is_none(), self.worry_at), (true, until)];
+            let due = due.into_iter().filter(|(open, _)| *open).map(|(_, at)| at.remaining());
+            let waited = self.advanced.wait_timeout(progress, due.min().unwrap_or_default());
+            progress = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        let waited = if progress.until == self.by { self.plan.deadline } else { PARTING };
+        let findings = progress.findings.clone();
+        drop(progress);
+        self.conclude(findings, waited, watch)
+    }
+
+    /// The place of the next check to be looked at.
+    fn next(&self) -> Option<usize> {
+        self.progress().line.pop_front()
+    }
+
+    /// Starts a thread that looks. Nobody joins it: one that is stuck must not hold us.
+    fn get_help(self: &Arc<Self>) -> std::io::Result<()> {
+        let evaluation = Arc::clone(self);
+        let thread = thread::Builder::new().name("look".into()).stack_size(STACK);
+        thread.spawn(move || evaluation.look()).map(drop)
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is to be said of each check: of one that was `waited` for in vain too, and of what
+    /// was late.
+    fn conclude(
+        &self,
+        findings: Vec<Option<Finding>>,
+        waited: Duration,
+        watch: Option<Watch>,
+    ) -> Vec<Finding> {
+        let Self { plan, from, by, .. } = self;
+        let findings: Vec<Finding> = plan
+            .checks
+            .iter()
+            .zip(findings)
+            .map(|(planned, finding)| {
+                finding.unwrap_or_else(|| unanswered(planned.kind, &planned.look, waited))
+            })
+            .collect();
+        let starved = match findings.iter().any(Finding::is_late) {
+            true => {
+                watch.unwrap_or_else(|| Watch::begin(plan.program.as_ref(), from)).end(from, *by)
+            }
+            false => None,
+        };
+        plan.checks
+            .iter()
+            .zip(findings)
+            .map(|(planned, finding)| {
+                let finding = match finding.is_late() {
+                    true => finding.excused(starved.as_ref()),
+                    false => finding,
+                };
+                finding.named(&planned.name).at_worst(planned.at_worst).without_secrets(planned)
+            })
+            .collect()
+    }
 }
 
-/// Starts a thread that nobody joins: one that is stuck must not hold us.
-fn spawn(work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
-    thread::Builder::new().name("look".into()).stack_size(STACK).spawn(work).map(drop)
+/// The places of the checks to look at: first those that never wait.
+fn line(plan: &Plan) -> VecDeque<usize> {
+    let waits = |wanted: Waits| {
+        let checks = plan.checks.iter().enumerate();
+        checks.filter_map(move |(index, planned)| {
+            let look = planned.look.as_ref().ok()?;
+            (look.waits() == wanted).then_some(index)
+        })
+    };
+    waits(Waits::Never).chain(waits(Waits::ForAnAnswer)).collect()
 }
 
 /// A check that is stuck when it is no longer waited for.

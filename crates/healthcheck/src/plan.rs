@@ -26,6 +26,7 @@ pub struct Request {
 }
 
 /// What will be looked at.
+#[derive(Clone)]
 pub struct Plan {
     /// The service.
     pub service: String,

@@ -12,9 +12,10 @@ const STARVED: f64 = 0.5;
 /// scheduler, a small part of any deadline.
 const GLANCE: Duration = Duration::from_millis(250);
 
-/// That the calling thread, started `over` ago to look, did not get to run, in words.
-pub(crate) fn ourselves(from: &Vantage, over: Duration) -> Option<String> {
-    waited(from.own_wait(), over)
+/// That the calling thread did not get to run since it was started, in words.
+pub(crate) fn ourselves(from: &Vantage) -> Option<String> {
+    let (span, over) = from.own_wait()?;
+    waited(span, over)
 }
 
 /// A few milliseconds of a look that took no longer are the scheduler's daily work.

@@ -7,7 +7,7 @@ use crate::watch::Watch;
 use crate::{environment, legacy};
 use healthcheck::catalog::CatalogError;
 use healthcheck::definition::Definition;
-use healthcheck::evaluate::{Finding, evaluate as look};
+use healthcheck::evaluate::{Evaluation, Finding};
 use healthcheck::maintenance::Maintenance;
 use healthcheck::plan::{DEADLINE, PROBE_DEADLINE, Plan, Request};
 use healthcheck::report::{MAX_FIRST_LINE, MAX_OUTPUT, Report};
@@ -53,40 +53,72 @@ pub(crate) fn evaluate(
     let asked =
         Vantage::inside().map_err(Failure::from).and_then(|from| Ok((ask(&from)?, Arc::new(from))));
     match asked {
-        Ok((question, from)) => answer(&question, format, &from, &watch),
+        Ok((question, from)) => answer(question, format, from, &watch),
         Err(failure) if watch.claim() => fail(failure, role, format),
         Err(_) => wait_for_the_other_answer(),
     }
 }
 
-fn answer(question: &Question, format: Format, from: &Arc<Vantage>, watch: &Watch) -> ExitCode {
+fn answer(question: Question, format: Format, from: Arc<Vantage>, watch: &Watch) -> ExitCode {
     let Question { definition, request, told_by, write_out } = question;
     watch.stage(&definition.service, "reading its settings");
-    let mut plan = Plan::new(definition, request, from);
+    let mut plan = Plan::new(&definition, &request, &from);
     watch.limit(plan.deadline);
     watch.stage(&definition.service, "looking");
-    let debug = environment::DEBUG.is_on();
-    if debug {
-        output::print_error(&plan.explain(definition, &told_by.to_string()));
+    if environment::DEBUG.is_on() {
+        output::print_error(&plan.explain(&definition, &told_by.to_string()));
     }
     // What planning took is no longer there for looking; a little is nothing.
     let spent = watch.elapsed().as_millis() as u64 / 10 * 10;
     plan.deadline = plan.deadline.saturating_sub(Duration::from_millis(spent));
-    let findings = look(&plan, from);
-    let maintenance = Maintenance::look(&environment::MAINTENANCE.path(), from);
-    let report = Report { service: plan.service, role: plan.role, findings, maintenance };
-    if debug {
-        output::print_error(&report.evidence());
+    let evaluation = Evaluation::begin(plan, Arc::clone(&from));
+    let watch = watch.clone();
+    let answer = Arc::new(Answer { evaluation, format, write_out, from, watch });
+    let deputy = Arc::clone(&answer);
+    let watched = answer.watch.deputise(move || {
+        if let Some(status) = deputy.give() {
+            std::process::exit(status.into());
+        }
+    });
+    match watched {
+        // On this thread, which costs nothing: the deputy answers if something holds it up.
+        true => answer.evaluation.look(),
+        false => answer.evaluation.look_aside(),
     }
-    let (mut text, status) = format.render(&report, from.now(), watch.elapsed());
-    if let Some(write_out) = write_out {
-        text.push_str(&legacy::curl::write_out(write_out, &report));
+    answer.give().map_or_else(wait_for_the_other_answer, ExitCode::from)
+}
+
+/// What there is to say by the deadline, whichever thread says it.
+struct Answer {
+    evaluation: Arc<Evaluation>,
+    format: Format,
+    write_out: Option<String>,
+    from: Arc<Vantage>,
+    watch: Watch,
+}
+
+impl Answer {
+    /// Says it and gives the exit status, unless somebody else has said something.
+    fn give(&self) -> Option<u8> {
+        let Self { evaluation, format, write_out, from, watch } = self;
+        let findings = evaluation.findings();
+        let maintenance = Maintenance::look(&environment::MAINTENANCE.path(), from);
+        let plan = evaluation.plan();
+        let (service, role) = (plan.service.clone(), plan.role);
+        let report = Report { service, role, findings, maintenance };
+        let (mut text, status) = format.render(&report, from.now(), watch.elapsed());
+        if let Some(write_out) = write_out {
+            text.push_str(&legacy::curl::write_out(write_out, &report));
+        }
+        if !watch.claim() {
+            return None;
+        }
+        if environment::DEBUG.is_on() {
+            output::print_error(&report.evidence());
+        }
+        output::print(&text);
+        Some(status)
     }
-    if !watch.claim() {
-        return wait_for_the_other_answer();
-    }
-    output::print(&text);
-    status
 }
 
 /// The watch is about to end us with its own answer.
@@ -126,7 +158,7 @@ pub(crate) fn fail(failure: Failure, role: Role, format: Format) -> ExitCode {
     };
     let (text, status) = format.render(&report, SystemTime::now(), Duration::ZERO);
     output::print(&text);
-    status
+    ExitCode::from(status)
 }
 
 /// Says what is wrong with what was asked.

@@ -29,11 +29,11 @@ impl Format {
 
     /// An answer in this format, and the exit status that goes with it. `at` is
     /// when it was looked at, `took` how long that was.
-    pub fn render(self, report: &Report, at: SystemTime, took: Duration) -> (String, ExitCode) {
+    pub fn render(self, report: &Report, at: SystemTime, took: Duration) -> (String, u8) {
         match self {
-            Self::Text => (report.to_text(), status(report.exit())),
-            Self::Json => (report.to_json(at), status(report.exit())),
-            Self::Nagios => (report.to_nagios(took), ExitCode::from(report.nagios_status())),
+            Self::Text => (report.to_text(), report.exit().into()),
+            Self::Json => (report.to_json(at), report.exit().into()),
+            Self::Nagios => (report.to_nagios(took), report.nagios_status()),
         }
     }
 }

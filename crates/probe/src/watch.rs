@@ -3,6 +3,7 @@
 //! it with a line and a status all the same.
 
 use crate::output;
+use healthcheck::evaluate::HELD_UP;
 use healthcheck::text::shown;
 use healthcheck::verdict::{Exit, Role, Verdict};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -19,17 +20,22 @@ const SIGNALS: [(i32, &str); 3] = [(SIGTERM, "SIGTERM"), (SIGINT, "SIGINT"), (SI
 /// As long as commands that are killed may take to end.
 const TO_CLEAN_UP: Duration = Duration::from_millis(500);
 
-/// Between two looks at the limit.
-const PAUSE: Duration = Duration::from_millis(250);
+/// Between two looks at the limit, and how long nobody else is needed: most answers are there long
+/// before.
+const PAUSE: Duration = HELD_UP;
 
 /// Enough for a poll and a message.
 const STACK: usize = 128 << 10;
 
+/// Enough for whatever the evaluating thread does.
+const DEPUTY_STACK: usize = 512 << 10;
+
 /// Watches over an evaluation.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Watch(Arc<Mutex<State>>);
 
-#[derive(Debug)]
+type Deputy = Box<dyn FnOnce() + Send>;
+
 struct State {
     role: Role,
     started: Instant,
@@ -38,6 +44,10 @@ struct State {
     stage: &'static str,
     /// Somebody is about to say the answer; there is only one.
     answered: bool,
+    /// There is a thread that watches.
+    watched: bool,
+    /// What another thread does if there is no answer soon.
+    deputy: Option<Deputy>,
 }
 
 impl Watch {
@@ -51,6 +61,8 @@ impl Watch {
             service: "container".to_owned(),
             stage: "finding out which service this is",
             answered: false,
+            watched: true,
+            deputy: None,
         };
         let watch = Self(Arc::new(Mutex::new(state)));
         // Here and not in the thread, whose first allocation would cost a heap of its own.
@@ -59,7 +71,8 @@ impl Watch {
         let theirs = watch.clone();
         let thread = std::thread::Builder::new().name("watch".into()).stack_size(STACK);
         // Without it there is no watch, and still an answer.
-        let _ = thread.spawn(move || theirs.run(pipe.as_ref(), &caught));
+        let started = thread.spawn(move || theirs.run(pipe.as_ref(), &caught));
+        watch.state().watched = started.is_ok();
         watch
     }
 
@@ -73,6 +86,14 @@ impl Watch {
     /// How long it may take, once that is known better; counted from the start.
     pub(crate) fn limit(&self, limit: Duration) {
         self.state().limit = limit;
+    }
+
+    /// What another thread is to do if there is no answer soon, because this one is held up.
+    /// False where nobody would have it done.
+    pub(crate) fn deputise(&self, deputy: impl FnOnce() + Send + 'static) -> bool {
+        let mut state = self.state();
+        state.deputy = Some(Box::new(deputy));
+        state.watched
     }
 
     /// How long it has been.
@@ -106,6 +127,12 @@ impl Watch {
                 let state = self.state();
                 (state.left(), state.limit, state.stage)
             };
+            // It may be held up itself: whoever watches never is.
+            let deputy = self.state().deputy.take();
+            if let Some(deputy) = deputy {
+                let thread = std::thread::Builder::new().name("deputy".into());
+                let _ = thread.stack_size(DEPUTY_STACK).spawn(deputy);
+            }
             if left.is_zero() {
                 let because = format!("still {stage} after {} ms", limit.as_millis());
                 return self.answer(&because, |role| role.exit([&Verdict::unknown("")]));

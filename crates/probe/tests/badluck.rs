@@ -83,6 +83,28 @@ fn the_deadline_ends_what_is_stuck_and_says_what() {
 }
 
 #[test]
+fn a_file_system_that_never_answers_holds_up_neither_the_answer_nor_the_other_checks() {
+    if !std::path::Path::new("/dev/fuse").exists() {
+        eprintln!("skipped: there is no /dev/fuse");
+        return;
+    }
+    let room = room();
+    let stuck = "[[check]]\nkind = \"file\"\nname = \"stuck\"\npath = \"/tmp/stuck/file\"\n";
+    let text = HEALTHY.replace("[[check]]", &format!("{stuck}[[check]]"));
+    room.file("/openstack/healthcheck.toml", &text);
+    // Whoever holds the device open would have to answer, and does not.
+    let answer = room.bash(
+        "exec 3<>/dev/fuse && mkdir /tmp/stuck \
+         && mount -i -t fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 fuse /tmp/stuck \
+         && timeout --signal=KILL 20 /openstack/healthcheck --deadline 1s 3<&-",
+    );
+    assert_eq!(answer.status, Some(1), "{answer:?}");
+    let waiting = "still waiting after 1s to see that /tmp/stuck/file is as it should be";
+    assert_eq!(answer.first(), format!("unknown: x: stuck: {waiting}"), "{answer:?}");
+    assert!(answer.out.contains("\nhealthy: x: file: "), "{answer:?}");
+}
+
+#[test]
 fn any_first_word_and_any_argument_is_survived() {
     let run = |first: &str, arguments: &[OsString]| -> Answer {
         let mut command = command(arguments);

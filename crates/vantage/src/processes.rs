@@ -150,6 +150,12 @@ impl Vantage {
         }
     }
 
+    /// How long ago whatever wrote this `stat` was started; `None` where it makes no sense.
+    pub(crate) fn age(&self, stat: &[u8]) -> Option<Duration> {
+        let started = Stat::parse(stat)?.started;
+        Some(self.uptime().ok()?.saturating_sub(ticks(started)))
+    }
+
     /// How long the system has been up; what process ages count from.
     fn uptime(&self) -> Result<Duration, Blind> {
         if !self.is_fixture() {

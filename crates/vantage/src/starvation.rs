@@ -64,12 +64,15 @@ impl Vantage {
         Scheduled { at: Instant::now(), threads, throttled }
     }
 
-    /// How long the calling thread has waited for a CPU since it was started; nothing where
-    /// that is not known.
-    pub fn own_wait(&self) -> Duration {
-        let read = || std::fs::read("/proc/thread-self/schedstat").ok();
-        let own = (!self.is_fixture()).then(read).flatten().and_then(|text| parse(&text));
-        own.map_or(Duration::ZERO, |times| times.wait)
+    /// How long the calling thread has waited for a CPU, and since when: how long ago it was
+    /// started. `None` where that is not known.
+    pub fn own_wait(&self) -> Option<(Duration, Duration)> {
+        if self.is_fixture() {
+            return None;
+        }
+        let times = parse(&std::fs::read("/proc/thread-self/schedstat").ok()?)?;
+        let age = self.age(&std::fs::read("/proc/thread-self/stat").ok()?)?;
+        Some((times.wait, age))
     }
 
     fn threads(&self, pid: Pid, limit: usize) -> Vec<u32> {
@@ -181,8 +184,14 @@ mod tests {
             for _ in 1..threads {
                 scope.spawn(|| while is_busy() {});
             }
-            while vantage.own_wait().is_zero() {}
+            let (waited, age) = loop {
+                match vantage.own_wait() {
+                    Some((waited, age)) if !waited.is_zero() => break (waited, age),
+                    _ => {}
+                }
+            };
             busy.store(false, std::sync::atomic::Ordering::Relaxed);
+            assert!(waited <= age, "{waited:?} of {age:?}");
         });
     }
 }
