@@ -100,10 +100,12 @@ impl Vantage {
     /// as with the host's pid namespace or a pod's shared one.
     fn shares_processes(&self) -> bool {
         let hosts = self.link("self/ns/pid").as_deref() == Some(Path::new(HOST_PID_NAMESPACE));
-        let mounts = self.link("self/ns/mnt");
-        if hosts && mounts.is_some() && mounts == self.link("1/ns/mnt") {
-            // No container at all: a service on the host itself.
-            return false;
+        if hosts {
+            let mounts = self.link("self/ns/mnt");
+            if mounts.is_some() && mounts == self.link("1/ns/mnt") {
+                // No container at all: a service on the host itself.
+                return false;
+            }
         }
         let (Some(own), Some(first)) = (
             self.own_pid().and_then(|pid| self.control_group(pid)),

@@ -1,5 +1,6 @@
 //! The bytes of an open file and the names in an open directory, up to a limit.
 
+use rustix::buffer::spare_capacity;
 use rustix::fs::{FileType, RawDir};
 use rustix::io::Errno;
 use std::ffi::OsString;
@@ -23,26 +24,22 @@ pub(crate) fn read_up_to(
     limit: usize,
     extent: Extent,
 ) -> Result<Vec<u8>, Errno> {
-    let mut content = vec![0; expected.clamp(1, limit)];
-    let mut length = 0;
-    loop {
-        if length == content.len() {
-            if length >= limit {
-                break;
-            }
-            content.resize((length * 2).min(limit), 0);
+    let mut content = Vec::with_capacity(expected.clamp(1, limit));
+    while content.len() < limit {
+        if content.len() == content.capacity() {
+            content.reserve_exact(content.len().min(limit - content.len()));
         }
-        match rustix::io::read(&file, &mut content[length..]) {
+        match rustix::io::read(&file, spare_capacity(&mut content)) {
             Ok(0) => break,
-            Ok(read) => length += read,
+            Ok(_) => {}
             Err(Errno::INTR) => continue,
             Err(errno) => return Err(errno),
         }
-        if extent == Extent::OneAnswer && length < content.len() {
+        if extent == Extent::OneAnswer && content.len() < content.capacity() {
             break;
         }
     }
-    content.truncate(length);
+    content.truncate(limit);
     Ok(content)
 }
 

@@ -5,6 +5,7 @@ use super::filter::{self, End};
 use super::message::{Answer, Fault, Next, Request};
 use super::{Protocol, Socket, Wanted, push};
 use crate::{Blind, Deadline, Obstacle, Vantage};
+use rustix::buffer::spare_capacity;
 use rustix::event::PollFlags;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink};
@@ -105,7 +106,8 @@ impl Question<'_> {
 
     /// One dump, begun again where it was spoilt.
     fn ask(&mut self, request: Request) -> Result<Vec<Socket>, Failure> {
-        let mut buffer = vec![0; DATAGRAM];
+        // Not filled with anything: no page of it is touched that the kernel does not fill.
+        let mut buffer = Vec::with_capacity(DATAGRAM);
         let mut attempt = 1;
         loop {
             let last = attempt == ATTEMPTS;
@@ -126,7 +128,7 @@ impl Question<'_> {
                     return Ok(sockets);
                 }
                 Ok(_) => self.netlink = Some(netlink),
-                Err(Trouble::Truncated(needed)) if !last => buffer.resize(needed, 0),
+                Err(Trouble::Truncated(needed)) if !last => buffer.reserve(needed),
                 Err(Trouble::Fault(Fault::Lost)) if !last => {}
                 Err(Trouble::Fault(Fault::Refused(errno))) => return Err(Failure::Refused(errno)),
                 Err(Trouble::Blind(blind)) => return Err(Failure::Blind(blind)),
@@ -169,7 +171,11 @@ enum Trouble {
 
 impl Conversation<'_> {
     /// The wanted sockets of one answer, and whether it was interrupted.
-    fn receive(&self, buffer: &mut [u8], wanted: &Wanted) -> Result<(Vec<Socket>, bool), Trouble> {
+    fn receive(
+        &self,
+        buffer: &mut Vec<u8>,
+        wanted: &Wanted,
+    ) -> Result<(Vec<Socket>, bool), Trouble> {
         let mut answer = Answer::default();
         let mut sockets = Vec::new();
         loop {
@@ -189,14 +195,15 @@ impl Conversation<'_> {
 
     /// The next datagram. The kernel fills it while it is received, so there
     /// is nearly always one.
-    fn datagram<'buffer>(&self, buffer: &'buffer mut [u8]) -> Result<&'buffer [u8], Trouble> {
+    fn datagram<'buffer>(&self, buffer: &'buffer mut Vec<u8>) -> Result<&'buffer [u8], Trouble> {
         loop {
             if self.by.has_passed() {
                 return Err(Trouble::Blind(Blind::new(ATTEMPT, Obstacle::TimedOut)));
             }
-            match rustix::net::recv(self.netlink, &mut *buffer, RecvFlags::TRUNC) {
-                Ok((_, length)) if length > buffer.len() => return Err(Trouble::Truncated(length)),
-                Ok((_, length)) => return Ok(&buffer[..length]),
+            buffer.clear();
+            match rustix::net::recv(self.netlink, spare_capacity(buffer), RecvFlags::TRUNC) {
+                Ok((taken, length)) if length > taken => return Err(Trouble::Truncated(length)),
+                Ok(_) => return Ok(buffer),
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => self
                     .by
