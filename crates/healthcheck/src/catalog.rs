@@ -260,7 +260,7 @@ impl Catalog {
         let (file, text) = self.source(name, depth).ok_or_else(|| self.unknown(name))?;
         let mut definition = Definition::parse(text, file)?;
         assembly.path.push(file);
-        let own_checks = definition.checks.clone();
+        let own_checks = definition.checks.len();
         for base in std::mem::take(&mut definition.like).iter().rev() {
             let (base_file, _) = self.source(base, depth + 1).ok_or_else(|| self.unknown(base))?;
             if assembly.path.contains(&base_file) || depth >= MAX_DEPTH {
@@ -269,12 +269,12 @@ impl Catalog {
             // What two of them build on is there once; and no file of an image's can
             // make us assemble more than there are files.
             if !assembly.done.contains(&base_file) {
-                definition = definition.upon(&self.assemble(base, assembly)?);
+                definition = definition.upon(self.assemble(base, assembly)?);
                 assembly.done.push(base_file);
             }
         }
         assembly.path.pop();
-        definition.check_references(text, &own_checks)?;
+        definition.check_references(text, own_checks)?;
         Ok(definition)
     }
 

@@ -135,12 +135,8 @@ impl Definition {
     ///
     /// # Errors
     /// A mistake for each of them, with its place in `text`; for a check that
-    /// it builds on, the definition's beginning.
-    pub(crate) fn check_references(
-        &self,
-        text: &str,
-        own_checks: &[Check],
-    ) -> Result<(), Mistakes> {
+    /// it builds on, which all but the last `own_checks` are, the definition's beginning.
+    pub(crate) fn check_references(&self, text: &str, own_checks: usize) -> Result<(), Mistakes> {
         let mut decoder = Decoder::new(text, &self.file);
         if self.profile == Profile::Shared {
             return Ok(());
@@ -156,14 +152,13 @@ impl Definition {
                 );
             }
         }
-        let is_own =
-            |check: &Check| own_checks.iter().any(|own| Arc::ptr_eq(&own.written, &check.written));
-        for check in &self.checks {
+        let inherited = self.checks.len().saturating_sub(own_checks);
+        for (place, check) in self.checks.iter().enumerate() {
             let refers = check.uses.iter().chain(&check.asks);
             for (name, span) in refers.filter(|(name, _)| !self.settings.contains_key(name)) {
                 let known = self.settings.keys().map(String::as_str);
                 let nearest = nearest(name, known);
-                if is_own(check) {
+                if place >= inherited {
                     let message = format!("expected the name of a setting, found \"{name}\"");
                     decoder.mistake(span.clone(), message, nearest);
                 } else {
@@ -181,23 +176,20 @@ impl Definition {
     /// Puts this definition upon the one it builds on: its own values win, its
     /// checks come after.
     #[must_use]
-    pub fn upon(mut self, base: &Self) -> Self {
-        self.project = self.project.or_else(|| base.project.clone());
-        self.process = self.process.or_else(|| base.process.clone());
-        self.known_by = self.known_by.or_else(|| base.known_by.clone());
+    pub fn upon(mut self, mut base: Self) -> Self {
+        self.project = self.project.or(base.project);
+        self.process = self.process.or(base.process);
+        self.known_by = self.known_by.or(base.known_by);
         self.deadline = self.deadline.or(base.deadline);
-        for (name, sources) in &base.settings {
-            self.settings.entry(name.clone()).or_insert_with(|| sources.clone());
-        }
-        let mut lacks = base.lacks.clone();
-        lacks.append(&mut self.lacks);
-        self.lacks = lacks;
-        let mut checks = base.checks.clone();
-        for check in &mut checks {
+        base.settings.append(&mut self.settings);
+        self.settings = base.settings;
+        base.lacks.append(&mut self.lacks);
+        self.lacks = base.lacks;
+        for check in &mut base.checks {
             check.unless.extend_from_slice(&self.like_unless);
         }
-        checks.append(&mut self.checks);
-        self.checks = checks;
+        base.checks.append(&mut self.checks);
+        self.checks = base.checks;
         self
     }
 }

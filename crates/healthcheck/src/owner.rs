@@ -32,6 +32,7 @@ impl Holders {
         let mut holders = Self { pids, inodes: HashSet::new(), weaker: None };
         for pid in &holders.pids {
             match from.sockets_held_of(*pid, &wanted) {
+                Ok(held) if held.is_empty() => {}
                 Ok(_) if program.is_some_and(|program| !program.is_still(*pid, from)) => {}
                 // That another holds it too, as workers do, tells nothing more.
                 Ok(held) => {
