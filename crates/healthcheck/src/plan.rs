@@ -261,7 +261,7 @@ impl<'a> Scene<'a> {
         let (shown, hidden) = match is_secret(name, &value.origin) {
             true => {
                 let secret = Secret::new(value.text.clone());
-                (secret.to_string(), vec![secret])
+                (secret.to_string(), secret::whole(&value.text))
             }
             false => {
                 let redacted = secret::redact(&value.text);
@@ -307,8 +307,8 @@ impl<'a> Scene<'a> {
                 let hidden = secret::hidden_in(&value, &redacted);
                 (redacted, hidden)
             } else {
-                let secret = Secret::new(value);
-                (secret.to_string(), vec![secret])
+                let hidden = secret::whole(&value);
+                (Secret::new(value).to_string(), hidden)
             };
             for used in self.used.borrow_mut().iter_mut().filter(|used| used.name == name) {
                 used.shown.clone_from(&shown);

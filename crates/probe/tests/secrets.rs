@@ -200,6 +200,11 @@ fn no_secret_is_said_whichever_field_of_whichever_kind_it_is_in() {
         for value in [
             "{transport_url}".to_owned(),
             "{connection}".to_owned(),
+            // One that is a secret as a whole, where a password belongs, and where none does.
+            "rabbit://nova:{requirepass}@rabbit1:5672/v".to_owned(),
+            "redis://:{memcached}@127.0.0.1:1/0?db={token}".to_owned(),
+            "{requirepass}".to_owned(),
+            "{token}@127.0.0.1:1".to_owned(),
             format!("rabbit://nova:{secret}@rabbit1:5672/v"),
             format!("http://nova:{secret}@127.0.0.1:1/x"),
             format!("/rabbit://nova:{secret}@rabbit1/v"),

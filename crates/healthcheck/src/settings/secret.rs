@@ -56,6 +56,19 @@ pub(crate) fn hidden_in(text: &str, redacted: &str) -> Vec<Secret> {
     hidden
 }
 
+/// What stands between the parts of a URL, or of a list of addresses.
+const BETWEEN: [char; 9] = ['/', '?', '#', '@', ':', '%', '&', ',', ' '];
+
+/// A part that is shorter may be a word of anybody's.
+const SHORTEST_PART: usize = 6;
+
+/// What must not be shown of a text that is a secret as a whole: itself, and the parts that
+/// it comes back in where it was put into a URL, or was taken for an address.
+pub(crate) fn whole(text: &str) -> Vec<Secret> {
+    let parts = text.split(BETWEEN).filter(|part| part.len() >= SHORTEST_PART && *part != text);
+    std::iter::once(text).chain(parts).map(Secret::new).collect()
+}
+
 /// Text that is not to be shown: a password, a token.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);

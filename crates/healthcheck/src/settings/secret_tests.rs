@@ -130,3 +130,15 @@ proptest! {
         prop_assert!(shown.len() <= text.len() + 3 * text.len() + 3);
     }
 }
+
+#[test]
+fn a_secret_is_hidden_in_the_parts_that_a_url_leaves_of_it() {
+    let hidden = |text: &str| {
+        let secrets = super::whole("Xq7first1/Zw9?abc");
+        secrets.iter().fold(text.to_owned(), |text, secret| secret.hidden_from(&text))
+    };
+    assert_eq!(hidden("cannot resolve Xq7first1: no"), "cannot resolve ***: no");
+    assert_eq!(hidden("said Xq7first1/Zw9?abc"), "said ***");
+    // What is short may be a word of anybody's.
+    assert_eq!(hidden("abc and Zw9"), "abc and Zw9");
+}
