@@ -3,12 +3,13 @@
 //! login that is refused is counted and logged by the server.
 
 use super::{Fields, Judgement, Kind};
-use crate::definition::{OneOrMany, Var};
+use crate::definition::{OneOrMany, Var, placeholders};
 use crate::peer::{Hosts, Peer, Replies, Spoken, Trouble, What};
 use crate::plan::{Scene, Unplanned};
 use crate::program::Program;
 use crate::protocols::http::Address;
 use crate::protocols::mysql::{self, Cluster, Entered, State};
+use crate::settings::Origin;
 use crate::settings::secret::Secret;
 use crate::settings::url::Endpoint;
 use crate::text::shown;
@@ -91,12 +92,17 @@ user = \"clustercheck\"          # from [settings], mostly; without one nobody i
             }
             Err(other) => return Err(other),
         };
+        let by_file = placeholders(written.user.text()).any(|(name, _)| {
+            let origin = scene.setting(name).map(|user| user.origin);
+            matches!(origin, Ok(Origin::File { .. }))
+        });
         let password = match &written.password {
             None => None,
             Some(password) => match scene.secret(password) {
                 Ok(password) => Some(password),
-                // Some users need none over a unix socket.
-                Err(Unplanned::Unfound(unfound)) if !unfound.unreadable => None,
+                // Some users need none over a unix socket. One that a file names has his
+                // password there, whatever the environment could tell.
+                Err(Unplanned::Unfound(unfound)) if !unfound.unreadable || by_file => None,
                 Err(other) => return Err(none(other)),
             },
         };
