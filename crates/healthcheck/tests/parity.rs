@@ -61,7 +61,7 @@ const CAN_SAY: &[(&str, &[&str])] = &[
     ("listening", &["healthy", "unknown", "unhealthy self"]),
     ("memcached", &["unknown", "unhealthy self"]),
     ("ovsdb", &["degraded", "unknown", "unhealthy self"]),
-    ("process", &["healthy", "unknown", "unhealthy self"]),
+    ("process", &["healthy", "degraded", "unknown", "unhealthy self"]),
     ("rabbitmq", &["unknown", "unhealthy self"]),
     ("redis", &["unknown", "unhealthy self"]),
     ("rpc", &["unknown"]),

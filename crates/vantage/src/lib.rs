@@ -17,6 +17,7 @@ pub mod fuzzing;
 mod host_name;
 mod lines;
 mod netns;
+mod open_files;
 mod processes;
 mod run;
 mod scope;
@@ -29,6 +30,7 @@ pub use blind::{Blind, Obstacle};
 pub use deadline::Deadline;
 pub use dial::{DialError, DnsAnswer, DnsQuestion, Stream, UnixAddress};
 pub use files::{FileError, FileKind, FileStat, FileSystem, MAX_FILE};
+pub use open_files::OpenFiles;
 pub use processes::{Process, ProcessState, ProcessStatus};
 pub use run::{Ended, MAX_COMMAND_OUTPUT, kill_commands};
 pub use sockets::{

@@ -7,7 +7,14 @@ use crate::plan::{Scene, Unplanned};
 use crate::program::Program;
 use crate::verdict::Verdict;
 use serde::{Deserialize, Serialize};
-use vantage::{Blind, Deadline, ProcessState, Vantage};
+use vantage::{Blind, Deadline, OpenFiles, ProcessState, Vantage};
+
+/// Of how many processes the open files are counted.
+const COUNTED: usize = 8;
+
+/// From which part of the limit on it is told, in percent: by then it leaks, or its limit is too
+/// low for its work.
+const NEARLY_ALL: u64 = 95;
 
 /// The service's process runs.
 pub struct Process {
@@ -40,11 +47,20 @@ struct One {
     pid: u32,
     state: &'static str,
     age_seconds: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<Files>,
+}
+
+/// Its open files, and the most it may have.
+#[derive(Debug, Serialize)]
+struct Files {
+    open: u64,
+    limit: u64,
 }
 
 impl Kind for Process {
     const NAME: &'static str = "process";
-    const ABOUT: &'static str = "the right program runs, is not stopped or frozen by a signal or a debugger, and is not only a zombie";
+    const ABOUT: &'static str = "the right program runs, is not stopped or frozen by a signal or a debugger, is not only a zombie, and can open files; few left are degraded";
     const EXAMPLE: &'static str = "\
 [[check]]
 kind = \"process\"
@@ -90,7 +106,9 @@ process = \"nova-compute\"       # by its name, whatever interpreter runs it
                 }
             };
             let age_seconds = status.age.as_secs();
-            running.push(One { pid: process.pid.get(), state, age_seconds });
+            let files = (running.len() < COUNTED).then(|| from.open_files(process.pid)).flatten();
+            let files = files.map(|OpenFiles { open, limit }| Files { open, limit });
+            running.push(One { pid: process.pid.get(), state, age_seconds, files });
         }
         if running.is_empty() {
             zombies.extend(zombies_named(self.program.names(), from)?);
@@ -121,6 +139,15 @@ process = \"nova-compute\"       # by its name, whatever interpreter runs it
                 Verdict::own_fault(because).into()
             }
             (Some(_), _) => {
+                if let Some((pid, files)) = seen.running.iter().find_map(One::full) {
+                    let Files { open, limit } = files;
+                    let because = format!(
+                        "{} (process {pid}) has {open} of the {limit} files open that it may have: soon it can open none and connect to nothing",
+                        self.program
+                    );
+                    return Judgement::from(Verdict::degraded(because))
+                        .hint("it leaks them, or its limit (nofile) is too low for its work");
+                }
                 let mut pids: Vec<_> =
                     seen.running.iter().take(4).map(|one| one.pid.to_string()).collect();
                 if seen.running.len() > pids.len() {
@@ -130,6 +157,15 @@ process = \"nova-compute\"       # by its name, whatever interpreter runs it
                 Judgement::healthy(format!("{noun} {}", pids.join(", ")))
             }
         }
+    }
+}
+
+impl One {
+    /// Its open files, where it has nearly as many as it may.
+    fn full(&self) -> Option<(u32, &Files)> {
+        let files = self.files.as_ref()?;
+        let most = files.limit.saturating_mul(NEARLY_ALL) / 100;
+        (files.open >= most.max(1)).then_some((self.pid, files))
     }
 }
 

@@ -104,6 +104,8 @@ pub(crate) struct ProcessSpec {
     /// The inodes of its sockets.
     #[serde(default)]
     pub(crate) sockets: Vec<u64>,
+    /// How many files it may have open, beside one that it has and its sockets.
+    pub(crate) open_files_limit: Option<u64>,
     /// Its environment.
     #[serde(default)]
     pub(crate) environment: Vec<String>,
@@ -214,6 +216,7 @@ impl Scenario {
             age: 5000,
             uid: 0,
             sockets: Vec::new(),
+            open_files_limit: None,
             environment: Vec::new(),
             refused: Vec::new(),
             gone: Vec::new(),

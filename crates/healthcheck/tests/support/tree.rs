@@ -166,6 +166,12 @@ fn write_process(proc: &Path, pid: u32, process: &ProcessSpec, state: char) -> P
         symlink(format!("socket:[{inode}]"), here.join(format!("fd/{}", number + 3))).unwrap();
     }
     symlink("pipe:[7]", here.join("fd/0")).unwrap();
+    if let Some(limit) = process.open_files_limit {
+        let limits = format!(
+            "Max open files            {limit}                524288               files     \n"
+        );
+        std::fs::write(here.join("limits"), limits).unwrap();
+    }
     for file in &process.gone {
         let path = here.join(file);
         if path.is_dir() {
