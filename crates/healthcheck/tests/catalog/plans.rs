@@ -265,8 +265,13 @@ fn coordination_is_looked_at_where_its_url_leads() {
     let process: &[&[&str]] = &[&["/usr/bin/aodh-evaluator"]];
     let runs = "that aodh-evaluator runs";
     let connected = "that aodh-evaluator holds a living connection to";
+    let written = "([coordination] backend_url in /etc/aodh/aodh.conf:2)";
+    let answers = "that redis answers on 10.0.0.1:6380";
     let cases = [
-        ("redis://:x@10.0.0.1:6380/", format!("{runs}; {connected} 10.0.0.1:6380")),
+        (
+            "redis://:x@10.0.0.1:6380/",
+            format!("{runs}; {connected} 10.0.0.1:6380 {written}; {answers}"),
+        ),
         ("redis://:x@10.0.0.1:26379?sentinel=kolla&db=0", format!("{runs}; {connected} port 6379")),
         ("etcd3+http://10.0.0.1:2379", runs.to_owned()),
         ("", runs.to_owned()),
@@ -277,4 +282,29 @@ fn coordination_is_looked_at_where_its_url_leads() {
         assert!(checks.starts_with(&expected), "{url}: {checks}");
         assert!(!checks.contains(":x@"), "{checks}");
     }
+}
+
+#[test]
+fn who_cannot_be_pinged_and_is_one_of_few_logs_in_at_the_broker() {
+    let conf = "[DEFAULT]\ntransport_url = rabbit://nobody:x@10.0.0.1:5672/\n";
+    for (service, file) in [
+        ("cinder-volume", "/etc/cinder/cinder.conf"),
+        ("manila-share", "/etc/manila/manila.conf"),
+        ("barbican-worker", "/etc/barbican/barbican.conf"),
+        ("magnum-conductor", "/etc/magnum/magnum.conf"),
+    ] {
+        let (checks, _) = planned(service, &[&[service]], &[(file, conf)]);
+        assert!(
+            checks.contains("that RabbitMQ takes messages at 10.0.0.1:5672"),
+            "{service}: {checks}"
+        );
+    }
+}
+
+#[test]
+fn designate_mdns_needs_the_database_that_it_reads_zones_from() {
+    let conf = "[storage:sqlalchemy]\nconnection = mysql+pymysql://nobody:x@10.0.0.1/designate\n";
+    let files = [("/etc/designate/designate.conf", conf)];
+    let (checks, _) = planned("designate-mdns", &[&["designate-mdns"]], &files);
+    assert!(checks.contains("10.0.0.1:3306"), "{checks}");
 }
