@@ -22,6 +22,7 @@ pub type Target = (&'static str, fn(&[u8]));
 /// Name and function of each; the function must survive any bytes.
 pub const TARGETS: &[Target] = &[
     ("amqp", peers::amqp),
+    ("amqp1", peers::amqp1),
     ("arguments", command_line),
     ("certificate", certificate),
     ("definition", |bytes| drop(Definition::parse(&lossy(bytes), "definition.toml"))),

@@ -2,6 +2,7 @@
 //! `kinds/` and a line in [`ALL`].
 
 pub mod amqp;
+pub mod amqp1;
 pub mod certificate;
 pub mod command;
 pub mod configuration;
@@ -207,6 +208,7 @@ type ReadFields = fn(&mut Decoder<'_>, Spanned<DeTable<'_>>) -> Option<Arc<dyn W
 /// Every kind there is, by name.
 pub const ALL: &[Entry] = &[
     entry::<amqp::Amqp>(),
+    entry::<amqp1::Amqp1>(),
     entry::<certificate::Certificate>(),
     entry::<command::Command>(),
     entry::<configuration::Configuration>(),
@@ -344,7 +346,8 @@ mod tests {
             assert_ne!(pair[0], pair[1]);
         }
         for name in names {
-            assert!(name.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{name}");
+            let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            assert!(name.chars().all(fits), "{name}");
         }
     }
 

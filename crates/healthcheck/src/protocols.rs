@@ -6,6 +6,7 @@ pub mod http; // a request and its answer
 pub mod tls; // any of the others, encrypted
 
 pub(crate) mod amqp; // RabbitMQ: a visit, and a call to who listens there
+pub(crate) mod amqp1; // AMQP 1.0: a connection with nothing in it
 pub(crate) mod base64; // bytes as text
 pub(crate) mod dns; // a question to a name server
 pub(crate) mod erlang; // a call of a function in another node

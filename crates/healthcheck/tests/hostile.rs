@@ -161,6 +161,22 @@ const SPEAKS: &[Speaks] = &[
         unknown: &[],
     },
     Speaks {
+        kind: "amqp1",
+        checks: &[
+            "to = \"AT\"\nuser = \"user\"\npassword = \"SECRET\"",
+            "port = PORT\ntls = false",
+            "port = PORT\ntls = true",
+        ],
+        // sasl-mechanisms, until within its array.
+        half: b"AMQP\x03\x01\0\0\0\0\0\x1c\x02\x01\0\0\0S@\xc0\x0f\x01\xe0",
+        lengths: &[
+            b"AMQP\x03\x01\0\0\xff\xff\xff\xff\x02\x01\0\0",
+            b"AMQP\x03\x01\0\0\0\0\0\x1c\xff\x01\0\0",
+            b"AMQP\x03\x01\0\0\0\0\0\x18\x02\x01\0\0\0S@\xd0\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\0",
+        ],
+        unknown: &[],
+    },
+    Speaks {
         kind: "database",
         checks: &[
             "to = \"mysql+pymysql://user:SECRET@AT/nova\"",

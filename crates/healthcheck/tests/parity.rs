@@ -43,6 +43,7 @@ fn mistake(scenario: &Scenario, answer: &Answer) -> Option<String> {
 /// command nothing is known at a fixture.
 const CAN_SAY: &[(&str, &[&str])] = &[
     ("amqp", &["unknown"]),
+    ("amqp1", &["unknown", "unhealthy self"]),
     ("certificate", &["healthy", "degraded", "unknown", "unhealthy self", "unhealthy environment"]),
     ("command", &["unknown"]),
     ("configuration", &["healthy", "degraded"]),

@@ -5,8 +5,8 @@ use crate::link::Timed;
 use crate::peer::Trouble;
 use crate::protocols::scripted::Scripted;
 use crate::protocols::{
-    amqp, base64, dns, greeting, haproxy, heartbeat, jsonrpc, libvirt, memcached, mysql, ovsdb,
-    postgres, resp, vty,
+    amqp, amqp1, base64, dns, greeting, haproxy, heartbeat, jsonrpc, libvirt, memcached, mysql,
+    ovsdb, postgres, resp, vty,
 };
 use crate::settings::secret::Secret;
 use regex_lite::Regex;
@@ -45,6 +45,17 @@ pub(super) fn amqp(bytes: &[u8]) {
     }
     let server = amqp::Server { exchange: "nova", queue: "conductor.host1", namespace: None };
     check(amqp::ping(Timeless(Scripted::new(bytes)), &login, &server));
+}
+
+/// A server of AMQP 1.0, to one with a password and to one without.
+pub(super) fn amqp1(bytes: &[u8]) {
+    if has_guessed(bytes) {
+        return;
+    }
+    let login = amqp1::Login { user: "nova".to_owned(), password: Secret::new(SECRET) };
+    for login in [Some(&login), None] {
+        check(amqp1::visit(Scripted::new(bytes), login, "a test"));
+    }
 }
 
 /// A name server by TCP; the number of the question, which is new each time, is put in.

@@ -1,0 +1,160 @@
+//! A server of AMQP 1.0 opens a connection: a router that is frozen still accepts
+//! them. RabbitMQ, which speaks 0-9-1 with its services, is asked by `amqp`.
+
+use super::{Fields, Judgement, Kind};
+use crate::definition::{OneOrMany, Var};
+use crate::peer::{self, Encryption, Hosts, Peer, Replies, What};
+use crate::plan::{Scene, Unplanned};
+use crate::program::Program;
+use crate::protocols::amqp1::{self, Answer, Login};
+use crate::settings::secret::Secret;
+use crate::text::shown;
+use serde::Deserialize;
+use vantage::{Blind, Deadline, Port, Vantage};
+
+/// A server of AMQP 1.0 opens a connection.
+pub struct Amqp1 {
+    /// Whom to ask; and again, where that comes to nothing.
+    peers: Vec<Peer>,
+    login: Option<Login>,
+    name: String,
+}
+
+/// The fields of an `amqp1` check.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Written {
+    #[serde(default)]
+    to: OneOrMany<Var<String>>,
+    #[serde(default)]
+    port: OneOrMany<Var<Port>>,
+    unix: Option<Var<String>>,
+    process: Option<Program>,
+    user: Option<Var<String>>,
+    password: Option<Var<String>>,
+    tls: Option<Var<bool>>,
+}
+
+/// Where it listens if nothing says so.
+const PORT: Port = Port::new(5672).expect("not 0");
+
+impl Kind for Amqp1 {
+    const NAME: &'static str = "amqp1";
+    const ABOUT: &'static str = "a server of AMQP 1.0 opens a connection and closes it again; of one that lets only those in whom it knows, that it says so";
+    const EXAMPLE: &'static str = "\
+[[check]]
+kind = \"amqp1\"
+port = 5666                    # the service's own; or to = \"router1:5666\"
+";
+    const FIELDS: Fields = &[
+        ("to", "addresses of those the service needs, mostly from `[settings]`; each must answer"),
+        ("port", "the service's own port; of several, the first it listens on"),
+        ("unix", "the service's own unix socket"),
+        ("process", "whose the port must be; the definition's if not given"),
+        ("user", "a user's name, where the server knows it by SASL PLAIN; nobody's if not given"),
+        ("password", "and the password, mostly from `[settings]`; never shown"),
+        (
+            "tls",
+            "whether to speak TLS, with whoever answers; if not given, it is found out, plainly first",
+        ),
+    ];
+    type Written = Written;
+    type Seen = Replies<Answer>;
+
+    fn plan(written: &Written, scene: &Scene<'_>) -> Result<Self, Unplanned> {
+        let Written { to, port, unix, process, .. } = written;
+        let (unix, process) = (unix.as_ref(), process.as_ref());
+        let plain = Peer::plan(&peer::Written { to, port, unix, process }, PORT, scene)?;
+        let encrypted = plain.clone().encrypted(Encryption::default());
+        let peers = match written.tls.as_ref().map(|tls| scene.value(tls)).transpose()? {
+            Some(true) => vec![encrypted],
+            Some(false) => vec![plain],
+            None => vec![plain, encrypted],
+        };
+        let password = written.password.as_ref().map(|var| scene.secret(var)).transpose()?;
+        let user = written.user.as_ref().map(|var| scene.value(var)).transpose()?;
+        let login = user.map(|user| {
+            let password = password.unwrap_or_else(|| Secret::new(String::new()));
+            Login { user, password }
+        });
+        let name = format!("openstack-healthcheck of {}", shown(scene.service(), 100));
+        Ok(Self { peers, login, name })
+    }
+
+    fn describe(&self) -> String {
+        let peer = self.peers.first().map(Peer::to_string).unwrap_or_default();
+        format!("that AMQP 1.0 is spoken at {peer}")
+    }
+
+    fn peer(&self) -> Option<&Peer> {
+        self.peers.first()
+    }
+
+    fn observe(&self, from: &Vantage, by: Deadline) -> Result<Replies<Answer>, Blind> {
+        let mut first = None;
+        for (tried, peer) in self.peers.iter().enumerate() {
+            let left = (self.peers.len() - tried).max(1) as u32;
+            let by = by.at_most(by.remaining() / left);
+            let replies = peer.speak(Hosts::Each, from, by, |spoken| {
+                amqp1::visit(spoken.link, self.login.as_ref(), &self.name)
+            })?;
+            // What is not the protocol may be another within TLS.
+            let other = |what: What| matches!(what, What::Garbled | What::HungUp | What::Silent);
+            let mut outcomes = replies.0.iter().map(|reply| &reply.outcome);
+            let is_another = outcomes.any(|it| it.as_ref().is_err_and(|it| other(it.what)));
+            if !is_another && (tried == 0 || replies.answered().is_some()) {
+                return Ok(replies);
+            }
+            first.get_or_insert(replies);
+        }
+        first.ok_or_else(|| {
+            Blind::new("speak AMQP 1.0", vantage::Obstacle::Other("nobody to speak to".into()))
+        })
+    }
+
+    fn judge(&self, seen: &Replies<Answer>) -> Judgement {
+        let Some(peer) = self.peers.first() else {
+            return crate::verdict::Verdict::unknown("nobody was spoken to").into();
+        };
+        seen.judge(peer, |whom, answer| match answer {
+            Answer::Open(who) => Judgement::healthy(format!("{who} opens a connection on {whom}")),
+            Answer::WantsLogin(mechanisms) => Judgement::healthy(format!(
+                "{whom} speaks AMQP 1.0, and lets in by {mechanisms} only"
+            )),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Amqp1, Kind};
+    use crate::peer::{Peer, Replies, Reply, Trouble, What};
+    use crate::protocols::amqp1::Answer;
+    use crate::verdict::Verdict;
+
+    fn judged(outcome: Result<Answer, Trouble>) -> (Verdict, String) {
+        let kind = Amqp1 {
+            peers: vec![Peer::listening(vec![super::PORT], None)],
+            login: None,
+            name: "x".into(),
+        };
+        let judgement = kind.judge(&Replies(vec![Reply::new("127.0.0.1:5672", outcome)]));
+        (judgement.verdict, judgement.proof.unwrap_or_default())
+    }
+
+    #[test]
+    fn each_answer_has_its_verdict() {
+        let open = judged(Ok(Answer::Open("qpid-dispatch-router 1.19.0".into())));
+        let proof = "qpid-dispatch-router 1.19.0 opens a connection on 127.0.0.1:5672";
+        assert_eq!(open, (Verdict::Healthy, proof.into()));
+        let wants = judged(Ok(Answer::WantsLogin("EXTERNAL".into())));
+        let proof = "127.0.0.1:5672 speaks AMQP 1.0, and lets in by EXTERNAL only";
+        assert_eq!(wants, (Verdict::Healthy, proof.into()));
+        let silent = Trouble::new(What::Silent, "accepts connections and answers nothing");
+        let because = "127.0.0.1:5672 accepts connections and answers nothing";
+        assert_eq!(judged(Err(silent)).0, Verdict::own_fault(because));
+        let denied = Trouble::denied("does not let in nova: sasl-outcome auth");
+        let because = "127.0.0.1:5672 does not let in nova: sasl-outcome auth";
+        assert_eq!(judged(Err(denied)).0, Verdict::environment(because));
+    }
+}
