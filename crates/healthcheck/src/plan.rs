@@ -185,10 +185,11 @@ fn without_secrets(text: &str, used: &[Used]) -> String {
 }
 
 /// Whether a setting's value is a secret by its name, or by that of the option
-/// it was found in.
+/// it was found in. That option's section says nothing: not all of
+/// `[keystone_authtoken]` is secret.
 fn is_secret(name: &str, origin: &Origin) -> bool {
     let option = match origin {
-        Origin::File { option, .. } => option.as_str(),
+        Origin::File { option, .. } => option.rsplit([' ', '.']).next().unwrap_or(option),
         Origin::Argument(option) => option.as_str(),
         Origin::Environment(name) => name.as_str(),
         _ => "",

@@ -308,3 +308,16 @@ fn designate_mdns_needs_the_database_that_it_reads_zones_from() {
     let (checks, _) = planned("designate-mdns", &[&["designate-mdns"]], &files);
     assert!(checks.contains("10.0.0.1:3306"), "{checks}");
 }
+
+#[test]
+fn where_tokens_are_kept_is_no_secret() {
+    let conf = "[keystone_authtoken]\nmemcached_servers = memcached:11211\n";
+    let (folder, vantage) = container(&[&["/usr/bin/python3", "/usr/bin/heat-api"]]);
+    std::fs::create_dir_all(folder.path().join("root/etc/heat")).unwrap();
+    std::fs::write(folder.path().join("root/etc/heat/heat.conf"), conf).unwrap();
+    let definition = Catalog::embedded().definition("heat-api").unwrap();
+    let plan = Plan::new(&definition, &Request::default(), &vantage);
+    let check = plan.checks.iter().find(|check| check.name == "token-cache").unwrap();
+    let shown: Vec<_> = check.used.iter().map(|used| used.shown.as_str()).collect();
+    assert_eq!(shown, ["memcached:11211"]);
+}
