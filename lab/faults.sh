@@ -39,6 +39,12 @@ pids() {
 # signal SERVICE SIGNAL [WHICH]: fails where there is none to be sent to.
 signal() { local found; found=$(pids "$1" "${3:-all}"); [ -n "$found" ] && kill -s "$2" $found; }
 
+# files PID NUMBER: how many files it may have open. As its own user, who may whatever capabilities we have.
+files() {
+    setpriv --reuid="$(stat -c %u "/proc/$1")" --regid="$(stat -c %g "/proc/$1")" --clear-groups \
+        prlimit --pid "$1" --nofile="$2:"
+}
+
 # is_gone SERVICE, has_workers SERVICE
 is_gone() { [ -z "$(pids "$1")" ]; }
 has_workers() { [ -n "$(pids "$1" workers)" ]; }
