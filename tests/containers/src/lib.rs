@@ -20,6 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// In every password of these tests; no answer of ours has it, whatever was asked.
 pub const HUSH: &str = "hush";
 
+/// What is said of a process that was sent SIGSTOP, before any of its silence.
+pub const FROZEN: &str = "is stopped by a signal, or frozen";
+
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 /// A path or a name that `cargo xtask test` gives by an environment variable.

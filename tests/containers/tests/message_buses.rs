@@ -1,7 +1,7 @@
 //! RabbitMQ as it is, with real faults, and as its clients find it.
 
 use anyhow::{Result, ensure};
-use container_tests::{Container, HUSH, from_xtask};
+use container_tests::{Container, FROZEN, HUSH, from_xtask};
 
 /// More than any fault of ours in a single conversation could hide behind.
 const OFTEN: usize = 20;
@@ -64,7 +64,7 @@ fn rabbitmq_and_who_needs_it() -> Result<()> {
     // Its kernel still takes connections for it.
     broker.shell("kill -STOP $(pidof beam.smp)")?;
     let silent = "accepts connections and answers nothing";
-    broker.says("rabbitmq", &["unhealthy: rabbitmq: ", silent, "(self)"])?;
+    broker.says("rabbitmq", &["unhealthy: rabbitmq: ", FROZEN, "(self)"])?;
     broker.says_by(&right, &["unhealthy: client: ", silent, "(dependency)"])?;
     broker.shell("kill -CONT $(pidof beam.smp)")?;
     broker.says("rabbitmq", &well)

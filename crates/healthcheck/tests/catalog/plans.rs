@@ -298,6 +298,10 @@ fn who_cannot_be_pinged_and_is_one_of_few_logs_in_at_the_broker() {
             checks.contains("that RabbitMQ takes messages at 10.0.0.1:5672"),
             "{service}: {checks}"
         );
+        // Who may not read how has its connection for a proof.
+        let (checks, _) = planned(service, &[&[service]], &[]);
+        assert!(checks.contains("holds a living connection"), "{service}: {checks}");
+        assert!(!checks.contains("RabbitMQ"), "{service}: {checks}");
     }
 }
 
