@@ -88,20 +88,23 @@ fn a_name_server_and_who_it_asks() -> Result<()> {
     container.says(server, &["unhealthy: ", FROZEN, "(self)"])
 }
 
-/// What a daemon says, by a service of the catalogue, how it is started, and its name.
-const GREETERS: [(&str, &str, &str, &str); 3] = [
+/// A service of the catalogue, how its daemon is started, its name, what it says, and what is said of it once it is frozen.
+const GREETERS: [(&str, &str, &str, &str, &str); 3] = [
     (
         "nova-ssh",
         "mkdir -p /run/sshd; ssh-keygen -q -t ed25519 -N '' -f /run/host-key
          /usr/sbin/sshd -h /run/host-key -p 8022 -o ListenAddress=127.0.0.1",
         "sshd",
         "127.0.0.1:8022 says \"SSH-2.0-OpenSSH_9",
+        // There is a daemon for each connection: which is the one, no process tells.
+        "greeting: 127.0.0.1:8022 accepts connections and answers nothing",
     ),
     (
         "swift-rsync",
         "rsync --daemon --address=127.0.0.1 --config=/dev/null",
         "rsync",
         "127.0.0.1:873 says \"@RSYNCD: 3",
+        FROZEN,
     ),
     (
         "collectd",
@@ -110,17 +113,18 @@ const GREETERS: [(&str, &str, &str, &str); 3] = [
          collectd -C /etc/collectd.conf",
         "collectd",
         "/var/run/collectd-socket says \"",
+        FROZEN,
     ),
 ];
 
 #[test]
 fn daemons_that_greet() -> Result<()> {
     let container = servers()?;
-    for (service, start, name, greeting) in GREETERS {
+    for (service, start, name, greeting, stopped) in GREETERS {
         container.shell(start)?;
         container.says(service, &[&format!("healthy: {service}: "), greeting])?;
         container.shell(&format!("kill -STOP $(pidof {name})"))?;
-        container.says(service, &[&format!("unhealthy: {service}: "), FROZEN, "(self)"])?;
+        container.says(service, &[&format!("unhealthy: {service}: "), stopped, "(self)"])?;
     }
     Ok(())
 }
