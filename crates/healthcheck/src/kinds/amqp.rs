@@ -91,9 +91,9 @@ to = \"rabbit://user:password@rabbit1:5672,user:password@rabbit2:5672/\"   # mos
     fn plan(written: &Written, scene: &Scene<'_>) -> Result<Self, Unplanned> {
         let files = [&written.ca, &written.certificate, &written.key];
         let verify_name = written.verify_name.as_ref();
-        let encryption = encryption(written.tls.as_ref(), files, verify_name, scene)?;
+        let tls = written.tls.as_ref();
         let hosts = if written.all { Hosts::Each } else { Hosts::UntilOneAnswers };
-        Self::at(&written.to, encryption, hosts, scene)
+        Self::at(&written.to, tls, files, verify_name, hosts, scene)
     }
 
     fn describe(&self) -> String {
@@ -125,10 +125,13 @@ to = \"rabbit://user:password@rabbit1:5672,user:password@rabbit2:5672/\"   # mos
 }
 
 impl Amqp {
-    /// That the service is let in at its brokers, with its own user.
+    /// That the service is let in at its brokers, with its own user, speaking TLS as
+    /// [`encryption`] has it.
     pub(super) fn at(
         to: &OneOrMany<Var<String>>,
-        encryption: Option<Encryption>,
+        tls: Option<&Var<bool>>,
+        files: [&Option<Var<String>>; 3],
+        verify_name: Option<&Var<bool>>,
         hosts: Hosts,
         scene: &Scene<'_>,
     ) -> Result<Self, Unplanned> {
@@ -136,7 +139,7 @@ impl Amqp {
         let whom = peer::Written { to, port: &no_port, unix: None, process: None };
         let logins = accounts(to.as_slice(), scene)?;
         let mut peer = Peer::plan(&whom, PORT, scene)?;
-        if let Some(encryption) = encryption {
+        if let Some(encryption) = encryption(tls, files, verify_name, scene)? {
             peer = peer.encrypted(encryption);
         }
         Ok(Self { peer, logins, name: name(scene), hosts })

@@ -1,21 +1,21 @@
 //! A server of AMQP 1.0 opens a connection: a router that is frozen still accepts
 //! them. RabbitMQ, which speaks 0-9-1 with its services, is asked by `amqp`.
 
-use super::{Fields, Judgement, Kind};
+use super::{Fields, Judgement, Kind, amqp};
 use crate::definition::{OneOrMany, Var};
 use crate::peer::{self, Encryption, Hosts, Peer, Replies, What};
 use crate::plan::{Scene, Unplanned};
 use crate::program::Program;
 use crate::protocols::amqp1::{self, Answer, Login};
 use crate::settings::secret::Secret;
-use crate::text::shown;
 use serde::Deserialize;
 use vantage::{Blind, Deadline, Port, Vantage};
 
 /// A server of AMQP 1.0 opens a connection.
 pub struct Amqp1 {
-    /// Whom to ask; and again, where that comes to nothing.
-    peers: Vec<Peer>,
+    peer: Peer,
+    /// The same within TLS, where it is to be found out which it speaks.
+    encrypted: Option<Peer>,
     login: Option<Login>,
     name: String,
 }
@@ -66,63 +66,60 @@ port = 5666                    # the service's own; or to = \"router1:5666\"
         let (unix, process) = (unix.as_ref(), process.as_ref());
         let plain = Peer::plan(&peer::Written { to, port, unix, process }, PORT, scene)?;
         let encrypted = plain.clone().encrypted(Encryption::default());
-        let peers = match written.tls.as_ref().map(|tls| scene.value(tls)).transpose()? {
-            Some(true) => vec![encrypted],
-            Some(false) => vec![plain],
-            None => vec![plain, encrypted],
-        };
+        let (peer, encrypted) =
+            match written.tls.as_ref().map(|tls| scene.value(tls)).transpose()? {
+                Some(true) => (encrypted, None),
+                Some(false) => (plain, None),
+                None => (plain, Some(encrypted)),
+            };
         let password = written.password.as_ref().map(|var| scene.secret(var)).transpose()?;
         let user = written.user.as_ref().map(|var| scene.value(var)).transpose()?;
         let login = user.map(|user| {
             let password = password.unwrap_or_else(|| Secret::new(String::new()));
             Login { user, password }
         });
-        let name = format!("openstack-healthcheck of {}", shown(scene.service(), 100));
-        Ok(Self { peers, login, name })
+        Ok(Self { peer, encrypted, login, name: amqp::name(scene) })
     }
 
     fn describe(&self) -> String {
-        let peer = self.peers.first().map(Peer::to_string).unwrap_or_default();
-        format!("that AMQP 1.0 is spoken at {peer}")
+        format!("that AMQP 1.0 is spoken at {}", self.peer)
     }
 
     fn peer(&self) -> Option<&Peer> {
-        self.peers.first()
+        Some(&self.peer)
     }
 
     fn observe(&self, from: &Vantage, by: Deadline) -> Result<Replies<Answer>, Blind> {
-        let mut first = None;
-        for (tried, peer) in self.peers.iter().enumerate() {
-            let left = (self.peers.len() - tried).max(1) as u32;
-            let by = by.at_most(by.remaining() / left);
-            let replies = peer.speak(Hosts::Each, from, by, |spoken| {
+        let visit = |peer: &Peer, by| {
+            peer.speak(Hosts::Each, from, by, |spoken| {
                 amqp1::visit(spoken.link, self.login.as_ref(), &self.name)
-            })?;
-            // What is not the protocol may be another within TLS.
-            let other = |what: What| matches!(what, What::Garbled | What::HungUp | What::Silent);
-            let mut outcomes = replies.0.iter().map(|reply| &reply.outcome);
-            let is_another = outcomes.any(|it| it.as_ref().is_err_and(|it| other(it.what)));
-            if !is_another && (tried == 0 || replies.answered().is_some()) {
-                return Ok(replies);
-            }
-            first.get_or_insert(replies);
+            })
+        };
+        let Some(encrypted) = &self.encrypted else { return visit(&self.peer, by) };
+        let plain = visit(&self.peer, by.at_most(by.remaining() / 2))?;
+        if !speaks_another(&plain) {
+            return Ok(plain);
         }
-        first.ok_or_else(|| {
-            Blind::new("speak AMQP 1.0", vantage::Obstacle::Other("nobody to speak to".into()))
-        })
+        let within = visit(encrypted, by)?;
+        let is_it = within.answered().is_some() && !speaks_another(&within);
+        Ok(if is_it { within } else { plain })
     }
 
     fn judge(&self, seen: &Replies<Answer>) -> Judgement {
-        let Some(peer) = self.peers.first() else {
-            return crate::verdict::Verdict::unknown("nobody was spoken to").into();
-        };
-        seen.judge(peer, |whom, answer| match answer {
+        seen.judge(&self.peer, |whom, answer| match answer {
             Answer::Open(who) => Judgement::healthy(format!("{who} opens a connection on {whom}")),
             Answer::WantsLogin(mechanisms) => Judgement::healthy(format!(
                 "{whom} speaks AMQP 1.0, and lets in by {mechanisms} only"
             )),
         })
     }
+}
+
+/// What is not the protocol may be another within TLS.
+fn speaks_another(replies: &Replies<Answer>) -> bool {
+    let other = |what: What| matches!(what, What::Garbled | What::HungUp | What::Silent);
+    let mut outcomes = replies.0.iter().map(|reply| &reply.outcome);
+    outcomes.any(|outcome| outcome.as_ref().is_err_and(|trouble| other(trouble.what)))
 }
 
 #[cfg(test)]
@@ -134,7 +131,8 @@ mod tests {
 
     fn judged(outcome: Result<Answer, Trouble>) -> (Verdict, String) {
         let kind = Amqp1 {
-            peers: vec![Peer::listening(vec![super::PORT], None)],
+            peer: Peer::listening(vec![super::PORT], None),
+            encrypted: None,
             login: None,
             name: "x".into(),
         };

@@ -281,9 +281,8 @@ heartbeat = \"60s\"                         # oslo.messaging's heartbeat_timeout
 impl Written {
     fn login(&self, scene: &Scene<'_>) -> Result<Amqp, Unplanned> {
         let files = [&self.ca, &self.certificate, &self.key];
-        let encryption =
-            amqp::encryption(self.tls.as_ref(), files, self.verify_name.as_ref(), scene)?;
-        Amqp::at(&self.to, encryption, Hosts::UntilOneAnswers, scene)
+        let (tls, verify_name) = (self.tls.as_ref(), self.verify_name.as_ref());
+        Amqp::at(&self.to, tls, files, verify_name, Hosts::UntilOneAnswers, scene)
     }
 }
 

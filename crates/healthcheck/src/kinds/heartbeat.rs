@@ -225,9 +225,8 @@ instances = \"/run/libvirt/libvirt-sock-ro\"
 impl Written {
     fn login(&self, scene: &Scene<'_>) -> Result<Amqp, Unplanned> {
         let files = [&self.ca, &self.certificate, &self.key];
-        let encryption =
-            amqp::encryption(self.tls.as_ref(), files, self.verify_name.as_ref(), scene)?;
-        Amqp::at(&self.broker, encryption, Hosts::UntilOneAnswers, scene)
+        let (tls, verify_name) = (self.tls.as_ref(), self.verify_name.as_ref());
+        Amqp::at(&self.broker, tls, files, verify_name, Hosts::UntilOneAnswers, scene)
     }
 }
 
