@@ -91,7 +91,7 @@ port = 6379                    # the service's own; or to = \"{coordination}\", 
     const FIELDS: Fields = &[
         (
             "to",
-            "the URL or the addresses of one the service needs, mostly from `[settings]`; any of them is to answer",
+            "the URL or the addresses of one the service needs, mostly from `[settings]`; any of them is to answer; `rediss:` and `ssl=true` are TLS",
         ),
         ("port", "the service's own port; of several, the first it listens on"),
         ("unix", "the service's own unix socket"),
@@ -126,6 +126,9 @@ port = 6379                    # the service's own; or to = \"{coordination}\", 
         for to in written.to.as_slice() {
             let text = scene.addresses(to)?;
             let Ok(url) = ServiceUrl::transport(text.expose()) else { continue };
+            if is_encrypted(&url) {
+                peer = peer.encrypted(Encryption::default());
+            }
             if let (Some(host), None) = (url.hosts.first(), &password) {
                 password.clone_from(&host.password);
                 user = host.username.clone().unwrap_or_default();
@@ -305,6 +308,14 @@ impl Redis {
     }
 }
 
+/// Whether a URL asks for TLS: by its scheme, or by tooz's option.
+fn is_encrypted(url: &ServiceUrl) -> bool {
+    let asked = url.query("ssl").is_some_and(|ssl| {
+        ["true", "1", "yes", "on", "t", "y"].iter().any(|word| ssl.eq_ignore_ascii_case(word))
+    });
+    asked || matches!(url.scheme.as_str(), "rediss" | "valkeys")
+}
+
 impl Answer {
     fn to_ping(said: Option<&Said>) -> Result<Self, Trouble> {
         match said {
@@ -324,6 +335,7 @@ mod tests {
     use crate::peer::{Peer, Reply, Trouble};
     use crate::protocols::scripted::Scripted;
     use crate::settings::secret::Secret;
+    use crate::settings::url::ServiceUrl;
 
     const MASTER: &str = "$13\r\nrole:master\r\n\r\n";
     const FINE: &str = "$38\r\nloading:0\r\nrdb_last_bgsave_status:ok\r\n\r\n";
@@ -399,6 +411,22 @@ mod tests {
         assert!(said.starts_with("Environment: here said WRONGPASS"), "{said}");
         let full = said_of("-ERR max number of clients reached\r\n", false, None);
         assert_eq!(full, "Itself: here said ERR max number of clients reached");
+    }
+
+    #[test]
+    fn a_url_says_whether_it_means_tls() {
+        for (url, expected) in [
+            ("redis://:x@h:6379/", false),
+            ("rediss://:x@h:6379/", true),
+            ("redis://h:6379?ssl=True&db=1", true),
+            ("redis://h:6379?ssl=false", false),
+        ] {
+            assert_eq!(
+                super::is_encrypted(&ServiceUrl::transport(url).unwrap()),
+                expected,
+                "{url}"
+            );
+        }
     }
 
     #[test]

@@ -285,6 +285,65 @@ fn coordination_is_looked_at_where_its_url_leads() {
 }
 
 #[test]
+fn who_holds_locks_in_redis_asks_it() {
+    let asks = "that redis answers on 10.0.0.1:6380";
+    for (service, file, option) in [
+        ("designate-central", "/etc/designate/designate.conf", "[coordination]\nbackend_url"),
+        ("designate-producer", "/etc/designate/designate.conf", "[coordination]\nbackend_url"),
+        ("mistral-engine", "/etc/mistral/mistral.conf", "[coordination]\nbackend_url"),
+        ("cinder-volume", "/etc/cinder/cinder.conf", "[coordination]\nbackend_url"),
+        ("cinder-api", "/etc/cinder/cinder.conf", "[coordination]\nbackend_url"),
+        ("manila-share", "/etc/manila/manila.conf", "[coordination]\nbackend_url"),
+        ("masakari-engine", "/etc/masakari/masakari.conf", "[coordination]\nbackend_url"),
+        ("gnocchi-api", "/etc/gnocchi/gnocchi.conf", "[DEFAULT]\ncoordination_url"),
+        (
+            "cloudkitty-processor",
+            "/etc/cloudkitty/cloudkitty.conf",
+            "[orchestrator]\ncoordination_url",
+        ),
+    ] {
+        let planned = |url: &str| {
+            let conf = format!("{option} = {url}\n");
+            planned(service, &[&[service]], &[(file, &conf)]).0
+        };
+        assert!(planned("redis://:x@10.0.0.1:6380/").contains(asks), "{service}");
+        for other in ["file:///var/lib/x", "redis://s:26379?sentinel=kolla", "etcd3://e"] {
+            assert!(!planned(other).contains("that redis"), "{service}: {other}");
+        }
+    }
+}
+
+#[test]
+fn octavia_asks_the_redis_that_has_its_jobboard() {
+    let cases = [
+        ("jobboard_enabled = True", Some("127.0.0.1:6379")),
+        (
+            "jobboard_enabled = true\njobboard_backend_hosts = 10.0.0.1\njobboard_backend_port = 6380",
+            Some("10.0.0.1:6380"),
+        ),
+        ("jobboard_enabled = true\njobboard_backend_hosts = fd00::7", Some("[fd00::7]:6379")),
+        ("jobboard_enabled = true\njobboard_backend_hosts = 10.0.0.1,10.0.0.2", None),
+        ("jobboard_enabled = true\njobboard_redis_sentinel = kolla", None),
+        (
+            "jobboard_enabled = true\njobboard_redis_backend_ssl_options = ssl_ca_certs:/ca,ssl:True",
+            Some("127.0.0.1:6379"),
+        ),
+        ("jobboard_enabled = true\njobboard_backend_driver = zookeeper_taskflow_driver", None),
+        ("jobboard_backend_hosts = 10.0.0.1\njobboard_redis_backend_ssl_options = ssl:True", None),
+    ];
+    for service in ["octavia-worker", "octavia-health-manager", "octavia-housekeeping"] {
+        for (options, expected) in cases {
+            let conf = format!("[task_flow]\n{options}\n");
+            let files = [("/etc/octavia/octavia.conf", conf.as_str())];
+            let (checks, _) = planned(service, &[&[service]], &files);
+            let found = checks.split("that redis answers on ").nth(1);
+            let found = found.map(|rest| rest.split([';', ' ']).next().unwrap());
+            assert_eq!(found, expected, "{service}: {options}: {checks}");
+        }
+    }
+}
+
+#[test]
 fn who_cannot_be_pinged_and_is_one_of_few_logs_in_at_the_broker() {
     let conf = "[DEFAULT]\ntransport_url = rabbit://nobody:x@10.0.0.1:5672/\n";
     for (service, file) in [
