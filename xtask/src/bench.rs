@@ -34,8 +34,9 @@ pub(crate) struct Args {
     play: Option<Part>,
     #[command(flatten)]
     places: Places,
-    #[arg(hide = true, last = true)]
-    ignored: Vec<String>,
+    /// What the service that is played was started with: the probe reads it there.
+    #[arg(long, hide = true)]
+    config_file: Option<String>,
 }
 
 /// What the machine must have: the predecessors' scripts need the rest.

@@ -54,6 +54,10 @@ impl Health {
         if text.starts_with('<') {
             return from_html(text);
         }
+        // What is no document needs no error that tells where.
+        if !text.starts_with('{') {
+            return None;
+        }
         let document: Value = serde_json::from_str(text).ok()?;
         match document.get("status").and_then(Standing::of) {
             Some(standing) => Some(by_draft(standing, &document)),
