@@ -4,7 +4,9 @@
 use crate::owner::Holders;
 use crate::program::Program;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use vantage::{Blind, Deadline, Obstacle, Port, Protocol, SocketState, Vantage, Wanted};
+use vantage::{
+    Blind, Deadline, Obstacle, Port, Protocol, SocketState, SocketTable, Vantage, Wanted,
+};
 
 /// What was found of the listeners on some ports.
 #[derive(Debug, Default)]
@@ -19,33 +21,34 @@ pub(crate) struct Listeners {
     pub(crate) weaker: Option<Blind>,
 }
 
-impl Listeners {
-    /// Looks for the first of these ports that a process of the container
-    /// listens on. `preferred` comes first where there are several addresses.
-    pub(crate) fn find(
+/// Who listens on some ports, looked at once.
+pub(crate) struct Looked {
+    table: SocketTable,
+    holders: Holders,
+}
+
+impl Looked {
+    /// Looks at these ports.
+    pub(crate) fn at(
         ports: &[Port],
         program: Option<&Program>,
-        preferred: Option<IpAddr>,
         from: &Vantage,
         by: Deadline,
     ) -> Result<Self, Blind> {
         let wanted = Wanted { protocol: Protocol::Tcp, listening: true, ports: ports.to_vec() };
-        let looked = from.sockets(&wanted, by).and_then(|table| {
-            let holders = Holders::find(table.inodes(), program, from)?;
-            Ok((table, holders))
-        });
-        let (table, holders) = match looked {
-            Ok(both) => both,
-            // Neither is to be had: the loopback is where most services answer.
-            Err(blind) if blind.obstacle != Obstacle::TimedOut && program.is_none() => {
-                return Ok(Self::unseen(ports, blind));
-            }
-            Err(blind) => return Err(blind),
-        };
-        let mut found = Self {
+        let table = from.sockets(&wanted, by)?;
+        let holders = Holders::find(table.inodes(), program, from)?;
+        Ok(Self { table, holders })
+    }
+
+    /// The first of these ports, of those looked at, that a process of the container
+    /// listens on. `preferred` comes first where there are several addresses.
+    pub(crate) fn first(&self, ports: &[Port], preferred: Option<IpAddr>) -> Listeners {
+        let Self { table, holders } = self;
+        let mut found = Listeners {
             running: !holders.pids.is_empty(),
             weaker: holders.weaker().cloned(),
-            ..Self::default()
+            ..Listeners::default()
         };
         for port in ports {
             let on_port = table.sockets.iter().filter(|socket| {
@@ -75,7 +78,28 @@ impl Listeners {
         found
             .addresses
             .sort_by_key(|address| (Some(address.ip()) != preferred, !address.ip().is_loopback()));
-        Ok(found)
+        found
+    }
+}
+
+impl Listeners {
+    /// Looks for the first of these ports that a process of the container
+    /// listens on. `preferred` comes first where there are several addresses.
+    pub(crate) fn find(
+        ports: &[Port],
+        program: Option<&Program>,
+        preferred: Option<IpAddr>,
+        from: &Vantage,
+        by: Deadline,
+    ) -> Result<Self, Blind> {
+        match Looked::at(ports, program, from, by) {
+            Ok(looked) => Ok(looked.first(ports, preferred)),
+            // Neither is to be had: the loopback is where most services answer.
+            Err(blind) if blind.obstacle != Obstacle::TimedOut && program.is_none() => {
+                Ok(Self::unseen(ports, blind))
+            }
+            Err(blind) => Err(blind),
+        }
     }
 
     fn unseen(ports: &[Port], blind: Blind) -> Self {

@@ -12,7 +12,7 @@ pub(crate) use trouble::{Trouble, What};
 
 use crate::definition::{OneOrMany, Var};
 use crate::link::Link;
-use crate::listeners::Listeners;
+use crate::listeners::{Listeners, Looked};
 use crate::plan::{Scene, Unplanned};
 use crate::program::Program;
 use crate::protocols::http::Address;
@@ -185,13 +185,40 @@ impl Peer {
         hosts: Hosts,
         from: &Vantage,
         by: Deadline,
+        talk: impl FnMut(Spoken<'_>) -> Result<T, Trouble>,
+    ) -> Result<Replies<T>, Blind> {
+        let find = |ports: &[Port]| Listeners::find(ports, self.program.as_ref(), None, from, by);
+        self.speak_where(find, hosts, from, by, talk)
+    }
+
+    /// The same, of a program's ports that have been looked at already.
+    ///
+    /// # Errors
+    /// As for [`Peer::speak`].
+    pub(crate) fn speak_there<T>(
+        &self,
+        looked: &Looked,
+        hosts: Hosts,
+        from: &Vantage,
+        by: Deadline,
+        talk: impl FnMut(Spoken<'_>) -> Result<T, Trouble>,
+    ) -> Result<Replies<T>, Blind> {
+        self.speak_where(|ports| Ok(looked.first(ports, None)), hosts, from, by, talk)
+    }
+
+    fn speak_where<T>(
+        &self,
+        find: impl FnOnce(&[Port]) -> Result<Listeners, Blind>,
+        hosts: Hosts,
+        from: &Vantage,
+        by: Deadline,
         mut talk: impl FnMut(Spoken<'_>) -> Result<T, Trouble>,
     ) -> Result<Replies<T>, Blind> {
         let mut weaker = None;
         let (places, mut replies) = match &self.at {
             At::Named { endpoints, .. } => resolve(endpoints, from, by)?,
             At::Listening(ports) => {
-                let found = Listeners::find(ports, self.program.as_ref(), None, from, by)?;
+                let found = find(ports)?;
                 if found.addresses.is_empty() {
                     let trouble = self.not_listening(ports, &found);
                     return Ok(Replies(vec![Reply::new(Self::ports(ports), Err(trouble))]));

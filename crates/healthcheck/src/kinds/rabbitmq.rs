@@ -6,7 +6,7 @@ mod cookie;
 
 use super::{Fields, Judgement, Kind};
 use crate::definition::{OneOrMany, Var};
-use crate::listeners::Listeners;
+use crate::listeners::Looked;
 use crate::peer::{self, Hosts, Peer, Replies, Trouble, What};
 use crate::plan::{Scene, Unplanned};
 use crate::program::Program;
@@ -69,9 +69,8 @@ const GREETINGS: usize = 4;
 pub struct Seen {
     /// What its node said, or what it did not say.
     node: Replies<Answer>,
-    /// The ports for clients that it listens on, if that could be seen.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    listens: Option<Vec<u16>>,
+    /// The ports for clients that it listens on.
+    listens: Vec<u16>,
 }
 
 /// What a node said.
@@ -88,7 +87,7 @@ enum Answer {
 
 impl Kind for Rabbitmq {
     const NAME: &'static str = "rabbitmq";
-    const ABOUT: &'static str = "RabbitMQ runs, listens, and has no alarm, no partition and no virtual host that is down, by its own account";
+    const ABOUT: &'static str = "RabbitMQ runs, listens, and has no alarm, no partition and no virtual host that is down, by its own account; of a cluster of three or more, whether queues would lose their quorum without it";
     const EXAMPLE: &'static str = "\
 [[check]]
 kind = \"rabbitmq\"
@@ -168,25 +167,18 @@ node-port = 25672              # other nodes'
     }
 
     fn observe(&self, from: &Vantage, by: Deadline) -> Result<Seen, Blind> {
-        let listeners = |port: &Port| {
-            Ok(!Listeners::find(&[*port], Some(&self.program), None, from, by)?
-                .addresses
-                .is_empty())
-        };
-        let mut listens = Some(Vec::new());
-        for port in &self.ports {
-            match listeners(port) {
-                Ok(true) => listens.iter_mut().for_each(|found| found.push(port.get())),
-                Ok(false) => {}
-                Err(Blind { .. }) => listens = None,
-            }
-        }
-        let node = self.node(from, by)?;
-        Ok(Seen { node, listens })
+        let all = [&self.ports[..], &self.nodes].concat();
+        let looked = Looked::at(&all, Some(&self.program), from, by)?;
+        let listens = self.ports.iter().filter(|port| {
+            let found = looked.first(std::slice::from_ref(*port), None);
+            !found.addresses.is_empty()
+        });
+        let listens = listens.map(|port| port.get()).collect();
+        Ok(Seen { node: self.node(&looked, from, by)?, listens })
     }
 
     fn judge(&self, seen: &Seen) -> Judgement {
-        let silent = seen.listens.as_ref().is_some_and(Vec::is_empty);
+        let silent = seen.listens.is_empty();
         let deaf = || {
             let ports: Vec<_> = self.ports.iter().map(ToString::to_string).collect();
             format!("{} does not listen on port {}", self.program, either(&ports))
@@ -214,33 +206,41 @@ node-port = 25672              # other nodes'
 
 impl Rabbitmq {
     /// Asks the node, wherever it listens.
-    fn node(&self, from: &Vantage, by: Deadline) -> Result<Replies<Answer>, Blind> {
+    fn node(
+        &self,
+        looked: &Looked,
+        from: &Vantage,
+        by: Deadline,
+    ) -> Result<Replies<Answer>, Blind> {
         if self.within_tls {
-            return self.accepts("its nodes speak TLS with each other", from, by);
+            return self.accepts("its nodes speak TLS with each other", looked, from, by);
         }
-        let asked = self.ask(self.nodes.clone(), from, by)?;
+        let asked = self.ask(&self.nodes, looked, from, by)?;
         if !is_not_listening(&asked) {
             return Ok(asked);
         }
         let mapped = self.mapped(from, by)?;
         if !mapped.is_empty() {
-            let asked = self.ask(mapped, from, by)?;
+            let looked = Looked::at(&mapped, Some(&self.program), from, by)?;
+            let asked = self.ask(&mapped, &looked, from, by)?;
             if !is_not_listening(&asked) {
                 return Ok(asked);
             }
         }
         let ports: Vec<_> = self.nodes.iter().map(ToString::to_string).collect();
-        self.accepts(&format!("its node does not listen on port {}", either(&ports)), from, by)
+        let why = format!("its node does not listen on port {}", either(&ports));
+        self.accepts(&why, looked, from, by)
     }
 
     /// Asks a node that listens on the first of these ports.
     fn ask(
         &self,
-        ports: Vec<Port>,
+        ports: &[Port],
+        looked: &Looked,
         from: &Vantage,
         by: Deadline,
     ) -> Result<Replies<Answer>, Blind> {
-        let peer = Peer::listening(ports, Some(self.program.clone()));
+        let peer = Peer::listening(ports.to_vec(), Some(self.program.clone()));
         let (cookie, why) = match self.cookies.read(from) {
             Ok(cookie) => (Some(cookie), "refuses Erlang's cookie as it is set now".to_owned()),
             Err(why) => (None, why),
@@ -257,7 +257,7 @@ impl Rabbitmq {
             left -= 1;
             let mut is_taken = false;
             let mut is_greeted = false;
-            let replies = peer.speak(Hosts::UntilOneAnswers, from, by, |spoken| {
+            let replies = peer.speak_there(looked, Hosts::UntilOneAnswers, from, by, |spoken| {
                 match erlang::greet(spoken.link, version, &ourselves, cookie.as_ref())? {
                     Greeted::Connected(mut node) => {
                         is_greeted = true;
@@ -294,8 +294,14 @@ impl Rabbitmq {
     }
 
     /// The weaker proof, where its node cannot be asked.
-    fn accepts(&self, why: &str, from: &Vantage, by: Deadline) -> Result<Replies<Answer>, Blind> {
-        self.clients.speak(Hosts::UntilOneAnswers, from, by, |_| {
+    fn accepts(
+        &self,
+        why: &str,
+        looked: &Looked,
+        from: &Vantage,
+        by: Deadline,
+    ) -> Result<Replies<Answer>, Blind> {
+        self.clients.speak_there(looked, Hosts::UntilOneAnswers, from, by, |_| {
             Ok(Answer::Accepts { why: why.to_owned() })
         })
     }
@@ -338,7 +344,7 @@ mod tests {
             within_tls: false,
         };
         let reply = Reply::new("127.0.0.1:25672", Ok(answer));
-        let seen = Seen { node: Replies(vec![reply]), listens: Some(listens.to_vec()) };
+        let seen = Seen { node: Replies(vec![reply]), listens: listens.to_vec() };
         let judgement = kind.judge(&seen);
         let verdict = &judgement.verdict;
         let said = format!("{}: {}", verdict.word(), verdict.because().unwrap_or_default());

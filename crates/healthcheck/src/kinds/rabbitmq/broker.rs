@@ -39,6 +39,9 @@ pub(super) struct Broker {
     pub(super) members: Vec<String>,
     /// The nodes it is connected with.
     pub(super) connected: Vec<String>,
+    /// How many queues would lose their quorum without it, where it was asked and knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) critical: Option<i64>,
     /// What it was asked and has not said.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) unsaid: Vec<String>,
@@ -83,6 +86,44 @@ fn questions(node: &str) -> Vec<Call> {
     ]
 }
 
+/// With fewer nodes a queue has none to spare, however well it is.
+const FEWEST_WITH_SPARE: usize = 3;
+
+/// How long a node may take to ask the others, in milliseconds; then it is not known.
+const ASKS_OTHERS: i64 = 500;
+
+/// Who knows which queues would lose their quorum, as `check_if_node_is_quorum_critical`
+/// asks: from 3.11, and before.
+const KNOW_QUORUM: [&str; 2] = ["rabbit_upgrade_preparation", "rabbit_quorum_queue"];
+
+/// `erlang:length(MODULE:list_with_minimum_quorum_for_cli())`, counted there: each of
+/// ten thousand queues would have some hundred bytes of the answer. It asks other nodes, so
+/// it is given a limit.
+fn count_critical(node: &str, module: &str) -> Call {
+    let tuple = |tag: &str, rest: Vec<Term>| {
+        Term::Tuple([vec![Term::atom(tag), Term::Integer(1)], rest].concat())
+    };
+    let called = |module: &str, function: &str, arguments| {
+        let [module, function] =
+            [module, function].map(|name| tuple("atom", vec![Term::atom(name)]));
+        tuple("call", vec![tuple("remote", vec![module, function]), Term::List(arguments)])
+    };
+    let listed = called(module, "list_with_minimum_quorum_for_cli", vec![]);
+    let counted = called("erlang", "length", vec![listed]);
+    let evaluated = Term::List(vec![counted, Term::List(vec![])]);
+    let [node, module, function] = [node, "erl_eval", "expr"].map(Term::atom);
+    let arguments = vec![node, module, function, evaluated, Term::Integer(ASKS_OTHERS)];
+    Call { module: "rpc", function: "call", arguments }
+}
+
+/// `{value, Count, Bindings}`.
+fn counted(returned: &Returned) -> Option<i64> {
+    match returned.value()?.tuple()? {
+        [Term::Atom(tag), Term::Integer(count), _] if tag == "value" => Some(*count),
+        _ => None,
+    }
+}
+
 impl Broker {
     /// Asks a node.
     pub(super) fn ask(node: &mut Node<impl Read + Write>) -> Result<Self, Trouble> {
@@ -96,7 +137,24 @@ impl Broker {
             is(RUNNING, false) && has(BOOTING)
         };
         let returned = node.call(&calls, enough)?;
-        Self::of(node.name(), &calls, &returned)
+        let mut broker = Self::of(node.name(), &calls, &returned)?;
+        if broker.may_be_critical() {
+            for module in KNOW_QUORUM {
+                let call = count_critical(node.name(), module);
+                let returned = node.call(&[call], |_| false)?;
+                if returned != [Returned::Unknown] {
+                    broker.critical = returned.first().and_then(counted);
+                    break;
+                }
+            }
+        }
+        Ok(broker)
+    }
+
+    /// Whether queues may lose by it what they could keep. One that is drained has left
+    /// its queues to others.
+    fn may_be_critical(&self) -> bool {
+        self.running && !self.drained && self.members.len() >= FEWEST_WITH_SPARE
     }
 
     fn of(node: &str, calls: &[Call], returned: &[Returned]) -> Result<Self, Trouble> {
@@ -141,6 +199,7 @@ impl Broker {
             drained: truth(DRAINED) == Some(true),
             members,
             connected: names(CONNECTED),
+            critical: None,
             unsaid: unsaid.filter_map(|at| calls.get(at)).map(ToString::to_string).collect(),
         })
     }
@@ -198,6 +257,12 @@ impl Broker {
             let (here, all) = (self.members.len() - away.len(), self.members.len());
             lesser.push(format!("{here} of {all} nodes are there, not {}", some(&away)));
         }
+        let critical = self.critical.filter(|count| *count > 0);
+        if let Some(count) = critical {
+            // Others are missing: this one is what still holds them.
+            let lose = if count == 1 { "queue loses its" } else { "queues lose their" };
+            lesser.push(format!("{count} {lose} quorum if {node} stops"));
+        }
         if !self.unsaid.is_empty() {
             lesser.push(format!("{node} runs and does not answer {}", self.unsaid.join(", ")));
         }
@@ -212,7 +277,13 @@ impl Broker {
             (true, false, _) => Verdict::environment([environment, lesser].concat().join("; ")),
             (false, _, _) => Verdict::own_fault([own, environment, lesser].concat().join("; ")),
         };
-        Judgement::from(verdict).proof(proof)
+        let judgement = Judgement::from(verdict).proof(proof);
+        match critical {
+            Some(_) => {
+                judgement.hint("rabbitmq-diagnostics check_if_node_is_quorum_critical names them")
+            }
+            None => judgement,
+        }
     }
 }
 
@@ -243,7 +314,7 @@ fn some(names: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Alarm, Broker, questions};
+    use super::{Alarm, Broker, count_critical, counted, questions};
     use crate::protocols::erlang::{Returned, Term};
 
     const NODE: &str = "rabbit@one";
@@ -325,6 +396,18 @@ mod tests {
                 "degraded: 1 of 2 nodes are there, not rabbit@two",
             ),
             (
+                Broker { connected: vec![], critical: Some(12), ..all.clone() },
+                None,
+                "degraded: 1 of 2 nodes are there, not rabbit@two; \
+                 12 queues lose their quorum if rabbit@one stops",
+            ),
+            (
+                Broker { critical: Some(1), ..all.clone() },
+                None,
+                "degraded: 1 queue loses its quorum if rabbit@one stops",
+            ),
+            (Broker { critical: Some(0), ..all.clone() }, None, "healthy"),
+            (
                 Broker { unsaid: vec!["rabbit_alarm:get_alarms".into()], ..all },
                 None,
                 "degraded: rabbit@one runs and does not answer rabbit_alarm:get_alarms",
@@ -347,6 +430,26 @@ mod tests {
             all[*at] = one.clone();
         }
         all
+    }
+
+    #[test]
+    fn quorum_is_asked_for_where_there_is_a_spare() {
+        let members = |count: usize| (0..count).map(|at| format!("rabbit@{at}")).collect();
+        let of = |count| Broker { running: true, members: members(count), ..Broker::default() };
+        assert!([1, 2].iter().all(|count| !of(*count).may_be_critical()));
+        assert!([3, 5].iter().all(|count| of(*count).may_be_critical()));
+        assert!(!Broker { drained: true, ..of(3) }.may_be_critical());
+        assert!(!Broker { running: false, ..of(3) }.may_be_critical());
+        let call = count_critical(NODE, "rabbit_quorum_queue");
+        assert_eq!(call.to_string(), "rpc:call");
+        let answer = |tag, count| {
+            let terms = vec![Term::atom(tag), count, Term::List(vec![])];
+            counted(&Returned::Value(Term::Tuple(terms)))
+        };
+        assert_eq!(answer("value", Term::Integer(7)), Some(7));
+        assert_eq!(answer("value", Term::Other), None);
+        assert_eq!(answer("badrpc", Term::Integer(7)), None);
+        assert_eq!(counted(&Returned::Failed), None);
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub(crate) struct Node<S> {
     stream: S,
     name: String,
     ours: Ourselves,
+    /// How many calls there were: what one is known by is not used again.
+    asked: u32,
 }
 
 /// A function and what it is called with.
@@ -53,7 +55,7 @@ impl fmt::Display for Call {
 
 impl<S: Read + Write> Node<S> {
     pub(super) fn new(stream: S, name: String, ours: &Ourselves) -> Self {
-        Self { stream, name, ours: ours.clone() }
+        Self { stream, name, ours: ours.clone(), asked: 0 }
     }
 
     /// Its name: `name@host`.
@@ -73,8 +75,10 @@ impl<S: Read + Write> Node<S> {
         enough: impl Fn(&[Returned]) -> bool,
     ) -> Result<Vec<Returned>, Trouble> {
         let mut asked = Vec::new();
-        for (id, call) in calls.iter().enumerate() {
-            let message = self.request(id as u32, call);
+        let first = self.asked;
+        for call in calls {
+            let message = self.request(self.asked, call);
+            self.asked = self.asked.wrapping_add(1);
             asked.extend((message.len() as u32).to_be_bytes());
             asked.extend(message);
         }
@@ -96,7 +100,7 @@ impl<S: Read + Write> Node<S> {
                 continue;
             }
             if let Some((id, value)) = answer(&message)?
-                && let Some(place) = returned.get_mut(id as usize)
+                && let Some(place) = returned.get_mut(id.wrapping_sub(first) as usize)
             {
                 *place = Returned::of(value);
             }
