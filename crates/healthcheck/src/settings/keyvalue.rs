@@ -2,6 +2,7 @@
 //! gives the same entries, and one look-up finds the one that counts.
 
 mod blocks;
+mod erlang;
 mod ini;
 mod shell;
 mod words;
@@ -38,6 +39,10 @@ pub enum Format {
     Flags,
     /// rabbitmq.conf since RabbitMQ 3.7. `listeners.tcp.*` means all of them.
     Rabbitmq,
+    /// Erlang's terms: rabbitmq.config and advanced.config. A name for each value, as
+    /// `rabbit.ssl_options.certfile`; what a list holds besides is numbered from 1, and an
+    /// address with a port is written as one: `rabbit.tcp_listeners.1`.
+    Erlang,
     /// haproxy.cfg; a section is `frontend NAME`, or `*` for any. The first `bind`
     /// counts, and of it the address; beside it there are `crt`, a certificate,
     /// and `crt port`, where it is served; of `global` there is the `stats socket`.
@@ -106,6 +111,7 @@ pub fn parse(format: Format, text: &str) -> Vec<Entry> {
         Format::Uwsgi => ini::parse(text, ini::Dialect::Uwsgi),
         Format::MyCnf => ini::parse(text, ini::Dialect::Mysql),
         Format::Rabbitmq => ini::parse(text, ini::Dialect::Rabbitmq),
+        Format::Erlang => erlang::parse(text),
         Format::Sysconfig => shell::parse(text),
         Format::Redis => words::redis(text),
         Format::Flags => words::flags(text),

@@ -1,7 +1,7 @@
 use super::*;
 use proptest::prelude::*;
 
-const ALL: [Format; 10] = [
+const ALL: [Format; 11] = [
     Format::Ini,
     Format::Uwsgi,
     Format::MyCnf,
@@ -9,6 +9,7 @@ const ALL: [Format; 10] = [
     Format::Redis,
     Format::Flags,
     Format::Rabbitmq,
+    Format::Erlang,
     Format::Haproxy,
     Format::Qdrouterd,
     Format::Vhost,
@@ -196,6 +197,77 @@ fn rabbitmq_listeners_can_be_asked_for_together() {
     );
 }
 
+/// As puppet-rabbitmq writes it, and what else Erlang allows.
+const RABBITMQ_CONFIG: &str = r#"% {tcp_listeners, [1]}
+[
+  {ssl, [{versions, ['tlsv1.2', 'tlsv1.3']}]},
+  {rabbit, [
+    {tcp_listen_options, [binary, {backlog, 128}, {keepalive, true}]},
+    {loopback_users, []},
+    {tcp_listeners, [{"172.16.0.1", 5672},
+                     {"::1", 5673}, 5674, {"host", 5675, inet}]},
+    {ssl_listeners, [5671]},
+    {ssl_options, [
+      {cacertfile,"/etc/ca.crt"},
+      {certfile, "/etc/pki/tls/certs/" % two strings
+                 "rabbitmq.crt"},
+      {password, <<"a \"quoted\" word"/utf8>>},
+      {'verify', verify_none},
+      {depth, 1}]},
+    {vm_memory_high_watermark, 0.4},
+    {big, 16#FF}, {pairs, [{a, 1, 2}, {1, 2}]}, {map, #{a => [1], <<"b">> => 2}},
+    {default_pass, "x]}."}, {tail, [1|more]}
+  ]},
+  {kernel, [{inet_dist_listen_max, 25672}, {inet_dist_listen_min, 25672}]}
+].
+"#;
+
+#[test]
+fn rabbitmq_may_be_configured_in_erlang() {
+    let cases = [
+        ("rabbit.tcp_listeners.1", "172.16.0.1:5672@7"),
+        ("rabbit.tcp_listeners.2", "[::1]:5673@8"),
+        ("rabbit.tcp_listeners.3", "5674@8"),
+        ("rabbit.tcp_listeners.4", "host:5675@8"),
+        ("rabbit.tcp_listeners.5", "-"),
+        ("rabbit.ssl_listeners.1", "5671@9"),
+        ("rabbit.loopback_users.1", "-"),
+        ("rabbit.tcp_listen_options.backlog", "128@5"),
+        ("rabbit.tcp_listen_options.1", "binary@5"),
+        ("rabbit.ssl_options.certfile", "/etc/pki/tls/certs/rabbitmq.crt@12"),
+        ("rabbit.ssl_options.password", "a \"quoted\" word@14"),
+        ("rabbit.ssl_options.verify", "verify_none@15"),
+        ("rabbit.vm_memory_high_watermark", "0.4@17"),
+        ("rabbit.big", "16#FF@18"),
+        ("rabbit.pairs.1", "-"),
+        ("rabbit.map", "-"),
+        ("rabbit.default_pass", "x]}.@19"),
+        ("rabbit.tail.2", "more@19"),
+        ("kernel.inet_dist_listen_min", "25672@21"),
+        ("ssl.versions.2", "tlsv1.3@3"),
+    ];
+    check(Format::Erlang, RABBITMQ_CONFIG, &cases);
+    check(
+        Format::Erlang,
+        "[{rabbit,[{tcp_listeners,[5673]}]}].",
+        &[("rabbit.tcp_listeners.1", "5673@1")],
+    );
+}
+
+#[test]
+fn erlang_that_is_none_has_no_entries() {
+    let deep = format!("[{{a, {}1{}}}].", "[".repeat(70), "]".repeat(70));
+    let many = format!("[{{a, [{}1]}}].", "1,".repeat(100_000));
+    for text in
+        ["", "[", "{a", "[{a, 1}", "[{a, 1} {b, 2}].", "[{a, \"x}].", "<<1", "#{a}", &deep, &many]
+    {
+        assert_eq!(parse(Format::Erlang, text).len(), 0, "{text:.40}");
+    }
+    // A long file that is well-formed is cut.
+    let long = format!("[{{a, [{}1]}}].", "1,".repeat(50_000));
+    assert_eq!(parse(Format::Erlang, &long).len(), MAX_ENTRIES);
+}
+
 #[test]
 fn haproxy_binds_stand_in_sections() {
     let text = "global\n  maxconn 1\ndefaults\n  mode http\nfrontend horizon # x\n  bind :::80\n  bind 10.0.0.1:443 transparent ssl crt /x crt /y\n\
@@ -274,7 +346,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_text_is_survived(text in "(.|\n|=|:| |\"|'|\\\\|#|\\[|\\]|\\{|\\}|-p|export A|listener|frontend x){0,60}") {
+    fn any_text_is_survived(text in "(.|\n|=|:| |\"|'|\\\\|#|\\[|\\]|\\{|\\}|-p|export A|listener|frontend x|<<|>>|,|a){0,60}") {
         let lines = text.lines().count();
         for format in ALL {
             for entry in parse(format, &text) {
@@ -302,11 +374,14 @@ proptest! {
             (Format::Redis, String::new(), format!("\n{key} {value}\n")),
             (Format::Flags, String::new(), format!("\n--{key}={value}\n")),
             (Format::Rabbitmq, String::new(), format!("\n{key} = {value}\n")),
+            (Format::Erlang, String::new(), format!("[ % [\n{{{key}, \"{value}\"}}].")),
             (Format::Haproxy, "frontend x".to_owned(), format!("frontend x\n  {key} {value}\n")),
             (Format::Qdrouterd, section.clone(), format!("{section} {{\n  {key}: {value}\n}}\n")),
         ] {
             let key = if format == Format::Flags { format!("--{key}") } else { key.clone() };
-            let found = lookup(format, &format!("{before}{text}"), &section, &key);
+            let mark = if format == Format::Erlang { "%" } else { "#" };
+            let text = before.replace('#', mark) + &text;
+            let found = lookup(format, &text, &section, &key);
             prop_assert!(found.is_some(), "{:?} {}", format, text);
             let found = found.unwrap();
             prop_assert_eq!(&found.value, &value, "{:?}", format);

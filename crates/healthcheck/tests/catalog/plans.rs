@@ -384,3 +384,24 @@ fn where_tokens_are_kept_is_no_secret() {
     let shown: Vec<_> = check.used.iter().map(|used| used.shown.as_str()).collect();
     assert_eq!(shown, ["memcached:11211"]);
 }
+
+#[test]
+fn rabbitmq_s_ports_are_found_in_either_of_its_configurations() {
+    let beam: &[&str] = &["/usr/lib/erlang/beam.smp", "--", "-s", "rabbit", "boot"];
+    let listens = |files: &[(&str, &str)]| {
+        let (checks, _) = planned("rabbitmq", &[beam], files);
+        checks.split("; ").find(|check| check.contains("account")).unwrap().to_owned()
+    };
+    let expected = |ports: &str| {
+        format!("that RabbitMQ is well by its own account and listens on port {ports}")
+    };
+    let erlang = "[{rabbit, [{tcp_listeners, []}, {ssl_listeners, [{\"::1\", 5673}]},\n\
+        {ssl_options, [{certfile, \"/tls/server.pem\"}]}]}].\n";
+    let older = ("/etc/rabbitmq/rabbitmq.config", erlang);
+    assert_eq!(listens(&[]), expected("5672 or 5671"));
+    assert_eq!(listens(&[older]), expected("5673, 5671 or 5672"));
+    let (checks, _) = planned("rabbitmq", &[beam], &[older]);
+    assert!(checks.contains("/tls/server.pem"), "{checks}");
+    let newer = ("/etc/rabbitmq/rabbitmq.conf", "listeners.tcp.1 = ::1:5674\n");
+    assert_eq!(listens(&[older, newer]), expected("5674, 5671 or 5672"));
+}
