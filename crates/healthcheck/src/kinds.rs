@@ -84,6 +84,11 @@ pub trait Kind: Sized + Send + Sync + 'static {
 
     /// Judges, and never looks.
     fn judge(&self, seen: &Self::Seen) -> Judgement;
+
+    /// Whether this look may have to wait, where others of its kind do not.
+    fn waits(&self) -> Waits {
+        Self::WAITS
+    }
 }
 
 /// What a look may have to wait for.
@@ -290,7 +295,7 @@ impl<K: Kind> Look for K {
     }
 
     fn waits(&self) -> Waits {
-        K::WAITS
+        Kind::waits(self)
     }
 
     fn may_be_own_fault(&self) -> bool {

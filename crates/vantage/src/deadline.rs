@@ -33,6 +33,16 @@ impl Deadline {
         self.min(Self::after(limit))
     }
 
+    /// Lets `time` pass; false where the deadline comes first, and then none has.
+    #[must_use]
+    pub(crate) fn lets_pass(self, time: Duration) -> bool {
+        let enough = self.remaining() > time;
+        if enough {
+            std::thread::sleep(time);
+        }
+        enough
+    }
+
     /// A moment before this one: `margin` before, but no more than a tenth of
     /// the time that is left.
     pub(crate) fn earlier_by(self, margin: Duration) -> Self {

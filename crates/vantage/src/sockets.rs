@@ -19,6 +19,7 @@ pub use unix::UnixListener;
 
 use crate::vantage::NetOf;
 use crate::{Blind, Deadline, Obstacle, Vantage};
+use std::time::Duration;
 
 /// As many sockets as are taken into one answer, so that what runs in a
 /// container cannot spend the memory of whoever looks at it.
@@ -44,6 +45,24 @@ impl Vantage {
         };
         let sockets = self.sockets_by_procfs(wanted, by)?;
         Ok(SocketTable { sockets, source: SocketSource::ProcNet(refused) })
+    }
+
+    /// The same again, `after` a while: what has changed meanwhile is seen by comparing.
+    /// A fixture is one moment, so nobody waits for it. `None` where the deadline comes
+    /// first.
+    ///
+    /// # Errors
+    /// As for [`Vantage::sockets`].
+    pub fn sockets_again(
+        &self,
+        wanted: &Wanted,
+        after: Duration,
+        by: Deadline,
+    ) -> Result<Option<SocketTable>, Blind> {
+        if !self.is_fixture() && !by.lets_pass(after) {
+            return Ok(None);
+        }
+        self.sockets(wanted, by).map(Some)
     }
 
     fn sockets_by_diag(&self, wanted: &Wanted, by: Deadline) -> Result<Vec<Socket>, Blind> {

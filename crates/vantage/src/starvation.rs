@@ -101,6 +101,16 @@ impl Scheduled {
     }
 }
 
+impl Scheduled {
+    /// Whether one of the threads has run since an earlier moment; `None` where none is seen.
+    pub fn ran_since(&self, earlier: &Self) -> Option<bool> {
+        let run = |times: &Times| times.run;
+        let ran =
+            |(thread, now): (_, &Times)| earlier.threads.get(thread).map(run) != Some(now.run);
+        (!self.threads.is_empty()).then(|| self.threads.iter().any(ran))
+    }
+}
+
 impl Times {
     fn since(self, earlier: &Self) -> Self {
         let [run, wait] = [(self.run, earlier.run), (self.wait, earlier.wait)]
@@ -152,6 +162,16 @@ mod tests {
         // Thread 8 ran for most of its wait, and 10 is new.
         assert_eq!(starvation.service, Duration::from_millis(3000));
         assert_eq!(starvation.throttled, Duration::from_millis(2000));
+    }
+
+    #[test]
+    fn who_has_not_run_is_told_from_whom_nothing_is_seen_of() {
+        let before = scheduled(&[(7, 100, 50), (8, 100, 50)], 0);
+        assert_eq!(before.ran_since(&before), Some(false));
+        for after in [&[(7, 100, 50), (8, 101, 50)][..], &[(7, 100, 50), (9, 0, 0)]] {
+            assert_eq!(scheduled(after, 0).ran_since(&before), Some(true));
+        }
+        assert_eq!(scheduled(&[], 0).ran_since(&before), None);
     }
 
     #[test]

@@ -6,11 +6,12 @@ use rustix::fs::{CWD, FileType, Mode};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 use rustix::process::{Signal, kill_process};
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 use tempfile::TempDir;
 use vantage::Pid;
 
@@ -109,6 +110,8 @@ pub(crate) fn act(task: &str) {
             let listener = TcpListener::bind(("127.0.0.1", port.parse().unwrap())).unwrap();
             ready(&listener.local_addr().unwrap().port().to_string());
         }
+        ("hear", port) => hear(port, true),
+        ("ignore", port) => hear(port, false),
         ("speak", port) => serve(port, true),
         ("hang-up", port) => serve(port, false),
         ("connect", port) => {
@@ -127,6 +130,27 @@ pub(crate) fn act(task: &str) {
         }
         other => unreachable!("{other:?}"),
     }
+}
+
+/// Has a UDP socket and sends datagrams to itself: one for each that it reads, so that its
+/// queue is never seen to shrink; or three, of which it reads none.
+fn hear(port: &str, reads: bool) {
+    let own = ("127.0.0.1", port.parse().unwrap());
+    let socket = UdpSocket::bind(own).unwrap();
+    for _ in 0..3 {
+        socket.send_to(b"heartbeat", own).unwrap();
+    }
+    if !reads {
+        ready("");
+    }
+    std::thread::spawn(move || {
+        loop {
+            std::thread::sleep(Duration::from_millis(3));
+            let _ = socket.recv(&mut [0; 16]).unwrap();
+            socket.send_to(b"heartbeat", own).unwrap();
+        }
+    });
+    ready("");
 }
 
 /// A server that says a word to each client, or hangs up on it.

@@ -27,6 +27,9 @@ const TCPDIAG_GETSOCK: u16 = 18;
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 const INET_DIAG_REQ_BYTECODE: u16 = 1;
 const INET_DIAG_INFO: u16 = 2;
+const INET_DIAG_SKMEMINFO: u16 = 7;
+/// The place of SK_MEMINFO_DROPS among its numbers (include/uapi/linux/sock_diag.h).
+const DROPS: usize = 8 * 4;
 /// The size of `struct inet_diag_msg`.
 const REPLY: usize = 72;
 /// The size of `struct inet_diag_sockid`.
@@ -47,7 +50,10 @@ impl Request {
     /// The whole netlink message. `states` has bit N set for the kernel's state N.
     pub(super) fn encode(self, states: u32, program: Option<&[u8]>, sequence: u32) -> Vec<u8> {
         let mut message = vec![0; NETLINK_HEADER];
-        let extensions = 1 << (INET_DIAG_INFO - 1);
+        let extensions = match self.protocol() {
+            Protocol::Tcp => 1 << (INET_DIAG_INFO - 1),
+            Protocol::Udp => 1 << (INET_DIAG_SKMEMINFO - 1),
+        };
         let kind = match self {
             Self::TcpOfAllFamilies => {
                 // struct inet_diag_req
@@ -184,6 +190,12 @@ fn socket(reply: &[u8], protocol: Protocol) -> Result<Option<Socket>, Fault> {
         SocketState::Listen | SocketState::SynSent | SocketState::SynReceived | SocketState::Close
     );
     let info = if moves { attribute(attributes, INET_DIAG_INFO) } else { None };
+    let dropped = match protocol {
+        Protocol::Tcp => None,
+        Protocol::Udp => {
+            attribute(attributes, INET_DIAG_SKMEMINFO).and_then(|memory| u32_at(memory, DROPS))
+        }
+    };
     Ok(Some(Socket {
         protocol,
         state,
@@ -193,6 +205,7 @@ fn socket(reply: &[u8], protocol: Protocol) -> Result<Option<Socket>, Fault> {
         send_queue: number(60),
         owner: Uid(number(64)),
         inode: Inode(number(68).into()),
+        dropped,
         movement: info.and_then(movement),
     }))
 }

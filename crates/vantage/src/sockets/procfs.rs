@@ -68,6 +68,14 @@ impl Vantage {
     }
 }
 
+/// The number at the end of a line of UDP's.
+fn dropped<'a>(after_inode: impl Iterator<Item = &'a [u8]>) -> Option<u32> {
+    // ref pointer drops
+    let mut fields = after_inode.skip(2);
+    // `/proc/net` pads its lines.
+    decimal(fields.next()?.trim_ascii_end()).map(|number| number as u32)
+}
+
 /// One line; `None` where it is none, `Some(None)` where its state is of no interest.
 pub(super) fn socket(line: &[u8], protocol: Protocol) -> Option<Option<Socket>> {
     let mut fields = line.split(|&byte| byte == b' ').filter(|field| !field.is_empty());
@@ -80,6 +88,7 @@ pub(super) fn socket(line: &[u8], protocol: Protocol) -> Option<Option<Socket>> 
     let owner = decimal(fields.nth(2)?)?.try_into().ok()?;
     let inode = decimal(fields.nth(1)?)?;
     let Some(state) = state else { return Some(None) };
+    let dropped = if protocol == Protocol::Udp { dropped(fields) } else { None };
     Some(Some(Socket {
         protocol,
         state,
@@ -89,6 +98,7 @@ pub(super) fn socket(line: &[u8], protocol: Protocol) -> Option<Option<Socket>> 
         owner: Uid(owner),
         receive_queue: received,
         send_queue: sent,
+        dropped,
         movement: None,
     }))
 }
@@ -160,6 +170,15 @@ mod tests {
         let ipv6 = parsed(IPV6);
         assert_eq!(ipv6.local, "[::1]:8080".parse().unwrap());
         assert_eq!((ipv6.state, ipv6.receive_queue), (SocketState::Listen, 3));
+    }
+
+    #[test]
+    fn what_udp_dropped_stands_at_the_end() {
+        let line = "28083: 00000000:15B3 00000000:0000 07 00000000:00034500 00:00000000 00000000   104        0 1305 2 00000000b5f0d4a1 4321";
+        let socket = socket(line.as_bytes(), Protocol::Udp).flatten().unwrap();
+        assert_eq!((socket.inode, socket.receive_queue), (Inode(1305), 0x34500));
+        assert_eq!(socket.dropped, Some(4321));
+        assert_eq!(parsed(line).dropped, None, "TCP's lines end otherwise");
     }
 
     #[test]

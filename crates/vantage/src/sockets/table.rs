@@ -66,6 +66,7 @@ fn parse(line: &str, protocol: Protocol) -> Option<Socket> {
         owner: Uid(field(&mut fields)?),
         receive_queue: field(&mut fields)?,
         send_queue: field(&mut fields)?,
+        dropped: None,
         movement: None,
     };
     let Some(last_sent) = fields.next() else { return Some(socket) };

@@ -54,6 +54,9 @@ pub struct Socket {
     /// Bytes sent and not yet acknowledged. For a listening socket: how many
     /// connections may wait; `/proc/net` does not say and gives 0.
     pub send_queue: u32,
+    /// Of UDP: datagrams that were thrown away since it was opened, mostly because its queue was
+    /// full; counted modulo 2^32. `None` where the kernel does not say, and at a fixture.
+    pub dropped: Option<u32>,
     /// What has moved on it; only from sock_diag, and only for TCP connections
     /// that were established once.
     pub movement: Option<Movement>,
