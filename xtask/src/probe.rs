@@ -11,6 +11,8 @@ use crate::program::Program;
 use crate::session::Session;
 
 const BUILD_LIMIT: Duration = Duration::from_secs(20 * 60);
+/// Longer than a slow line takes for thirty megabytes; without one it fails at once.
+const TARGET_LIMIT: Duration = Duration::from_secs(120);
 const PT_INTERP: u32 = 3;
 /// Static, and at a fixed address: relocating itself would cost a tenth of what starting the probe
 /// costs, for the randomness of one mapping in a program without unsafe code of its own.
@@ -59,19 +61,26 @@ pub(crate) fn build_stand_in(session: &Session) -> Result<Built> {
     build_static(session, "stand-in", "stand-in")
 }
 
-/// Builds a binary for this machine's architecture: against musl where that target is installed,
-/// else against glibc, static either way.
+/// Builds a binary for this machine's architecture: against musl where that target is to be had,
+/// else against glibc, static either way. To start with glibc costs four times as much: among the
+/// rest it asks the processor for all it can do, and a virtual machine's is slow to answer.
 fn build_static(session: &Session, package: &str, binary: &str) -> Result<Built> {
     let arch = std::env::consts::ARCH;
     let musl = format!("{arch}-unknown-linux-musl");
-    let target =
-        if has_target(session, &musl) { musl } else { format!("{arch}-unknown-linux-gnu") };
+    let has_musl = has_target(session, &musl) || add_target(session, &musl);
+    let target = if has_musl { musl } else { format!("{arch}-unknown-linux-gnu") };
     // With an explicit target these flags leave build scripts and proc-macros alone.
     let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
     let cargo = cargo(session)
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .env("RUSTFLAGS", format!("{flags} {STATIC}").trim())
-        .args(["--release", "--package", package, "--target", &target]);
+        .env("RUSTFLAGS", format!("{flags} {STATIC}").trim());
+    let cargo = compiling_c_for(cargo, &target).args([
+        "--release",
+        "--package",
+        package,
+        "--target",
+        &target,
+    ]);
     let built = build(session, cargo, binary, &target)?;
     let bytes =
         fs::read(&built.path).with_context(|| format!("cannot read {}", built.path.display()))?;
@@ -135,6 +144,24 @@ fn has_target(session: &Session, target: &str) -> bool {
     let asked =
         rustc.args(["--print", "target-libdir", "--target", target]).output(&session.interrupt);
     asked.is_ok_and(|libdir| Path::new(String::from_utf8_lossy(&libdir).trim()).is_dir())
+}
+
+/// Installs a target's standard library; `false` where rustup is not there or cannot.
+fn add_target(session: &Session, target: &str) -> bool {
+    let rustup = Program::new("rustup").within(session.root()).limit(TARGET_LIMIT);
+    let log = session.log(&format!("rustup target add {target}"));
+    rustup.args(["target", "add", target]).logged(&session.interrupt, &log).is_ok()
+}
+
+/// What little C there is (ring's) needs no library, so this machine's compiler will do for musl
+/// where no other is named. Some distributions' checks calls to a library that is not there.
+fn compiling_c_for(cargo: Program, target: &str) -> Program {
+    let name = target.replace('-', "_");
+    let (compiler, flags) = (format!("CC_{name}"), format!("CFLAGS_{name}"));
+    if !target.ends_with("-musl") || std::env::var_os(&compiler).is_some() {
+        return cargo;
+    }
+    cargo.env(&compiler, "cc").env(&flags, "-U_FORTIFY_SOURCE")
 }
 
 /// Fails when the kernel would need a loader to start this ELF file: when a program header says
