@@ -70,6 +70,98 @@ fn rabbitmq_and_who_needs_it() -> Result<()> {
     broker.says("rabbitmq", &well)
 }
 
+/// Each starts with the others' names, and finds them.
+#[test]
+fn a_node_that_a_cluster_hangs_on_is_told() -> Result<()> {
+    let image = from_xtask("HEALTHCHECK_IMAGE_RABBITMQ")?;
+    let node = |number: u16, network: &[&str]| {
+        let names = "['rabbit1@bus','rabbit2@bus','rabbit3@bus']";
+        let variables = [
+            format!("RABBITMQ_NODENAME=rabbit{number}@bus"),
+            format!("RABBITMQ_NODE_PORT={}", 5671 + number),
+            "RABBITMQ_ERLANG_COOKIE=together".to_owned(),
+            format!("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-rabbit cluster_nodes {{{names},disc}}"),
+        ];
+        let variables = variables.iter().flat_map(|variable| ["--env", variable]);
+        let options: Vec<&str> = network.iter().copied().chain(variables).collect();
+        // Its port would be the same for all.
+        let alone = "rm /etc/rabbitmq/rabbitmq.conf; exec rabbitmq-server";
+        Container::run(&options, &image, &["sh", "-ec", alone])
+    };
+    let first = node(1, &["--hostname", "bus"])?;
+    let beside = format!("container:{}", first.name);
+    let second = node(2, &["--network", &beside])?;
+    let third = node(3, &["--network", &beside])?;
+    for (number, node) in [(1, &first), (2, &second), (3, &third)] {
+        let runs = format!("rabbit{number}@bus runs RabbitMQ 3.");
+        node.says("rabbitmq", &["healthy: rabbitmq: 2 checks", &runs])?;
+    }
+    first.shell_as(
+        "rabbitmq",
+        "rabbitmqctl --quiet --node rabbit1@bus eval '
+            Declare = fun(Name) ->
+                Type = [{<<\"x-queue-type\">>, longstr, <<\"quorum\">>}],
+                Queue = rabbit_misc:r(<<\"/\">>, queue, Name),
+                {new, _} = rabbit_amqqueue:declare(Queue, true, false, Type, none, <<\"guest\">>)
+            end,
+            [Declare(<<N>>) || N <- \"abc\"], ok.'",
+    )?;
+    // Any of them may stop.
+    second.says("rabbitmq", &["healthy: rabbitmq: 2 checks"])?;
+    third.signal("KILL")?;
+    for (number, node) in [(1, &first), (2, &second)] {
+        let lose = format!("3 queues lose their quorum if rabbit{number}@bus stops");
+        let away = "degraded: rabbitmq: rabbitmq: 2 of 3 nodes are there, not rabbit3@bus; ";
+        node.says("rabbitmq", &[away, &lose])?;
+        let live = node.inside(&["--service", "rabbitmq", "--role", "live"])?;
+        ensure!(live.status == 0, "{}", live.output);
+    }
+    Ok(())
+}
+
+/// With a plugin for AMQP 1.0, configured as RabbitMQ was before 3.7.
+const OLDER: &str = "
+rm /etc/rabbitmq/rabbitmq.conf
+echo '[rabbitmq_amqp1_0].' > /etc/rabbitmq/enabled_plugins
+echo '% as TripleO
+[{rabbit, [{default_pass, <<\"hush\">>}, {tcp_listeners, [{\"127.0.0.1\", 5674}]}]},
+ {kernel, [{inet_dist_listen_min, 25999}, {inet_dist_listen_max, 25999}]}].
+' > /etc/rabbitmq/rabbitmq.config
+exec rabbitmq-server
+";
+
+#[test]
+fn rabbitmq_configured_in_erlang_speaks_amqp_1_0() -> Result<()> {
+    let image = from_xtask("HEALTHCHECK_IMAGE_RABBITMQ")?;
+    let broker = Container::run(&[], &image, &["sh", "-ec", OLDER])?;
+    broker.says("rabbitmq", &["healthy: rabbitmq: 2 checks", "runs RabbitMQ 3."])?;
+    let explained = broker.inside(&["explain", "--service", "rabbitmq"])?.output;
+    for from in [
+        "127.0.0.1:5674 (rabbit.tcp_listeners.1 in /etc/rabbitmq/rabbitmq.config:2)",
+        "25999 (kernel.inet_dist_listen_min in /etc/rabbitmq/rabbitmq.config:3)",
+    ] {
+        ensure!(explained.contains(from), "{explained}");
+    }
+    let client = |password: &str| {
+        format!(
+            "service = \"bus\"\nprocess = {{ name = \"beam.smp\", arguments = \"rabbit\" }}\n\
+             [[check]]\nkind = \"amqp1\"\nport = 5674\nuser = \"guest\"\npassword = \"{password}\"\n"
+        )
+    };
+    let open = ["healthy: bus: amqp1: RabbitMQ 3.", "opens a connection on 127.0.0.1:5674"];
+    broker.says_by(&client(HUSH), &open)?;
+    // It has whom it refuses wait for 3 s: until then he is not frozen.
+    let wrong = client(&format!("{HUSH}-{HUSH}"));
+    let held_back = "speaks AMQP 1.0, and does not say whether it lets in guest";
+    broker.says_by(&wrong, &["unhealthy: bus: amqp1: ", held_back, "(environment)"])?;
+    let refused = broker.inside(&["--definition", "/definition.toml", "--deadline", "8s"])?.output;
+    let words = "127.0.0.1:5674 does not let in guest: sasl-outcome auth (environment)";
+    ensure!(refused.contains(words), "{refused}");
+    broker.shell("kill -STOP $(pidof beam.smp)")?;
+    let silent = "127.0.0.1:5674 accepts connections and answers nothing (self)";
+    broker.says_by(&client(HUSH), &["unhealthy: bus: amqp1: ", silent])
+}
+
 /// Whoever reads the broker's log finds nothing in it that is ours and calls for him.
 fn leave_nothing_in_its_log(broker: &Container) -> Result<()> {
     let warnings = || {

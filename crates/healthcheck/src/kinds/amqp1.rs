@@ -154,5 +154,9 @@ mod tests {
         let denied = Trouble::denied("does not let in nova: sasl-outcome auth");
         let because = "127.0.0.1:5672 does not let in nova: sasl-outcome auth";
         assert_eq!(judged(Err(denied)).0, Verdict::environment(because));
+        // It is in no case mended by a restart.
+        let withheld = Trouble::new(What::Withheld, "does not say");
+        let because = "127.0.0.1:5672 does not say";
+        assert_eq!(judged(Err(withheld)).0, Verdict::environment(because));
     }
 }

@@ -40,6 +40,9 @@ pub(crate) enum What {
     Failing,
     /// It will not have us: a password, a right. What was set and what it knows disagree.
     Denied,
+    /// It spoke, and does not say in time whether it will have us: whoever guesses passwords is
+    /// made to wait.
+    Withheld,
     /// There is no way there.
     Unreachable,
     /// Its name leads nowhere.
@@ -105,7 +108,7 @@ impl Trouble {
         match (self.what, side) {
             (What::NotAsked, _) => Verdict::Healthy,
             // Settings and server disagree: a restart of neither mends that.
-            (What::Denied, _) => Verdict::environment(because),
+            (What::Denied | What::Withheld, _) => Verdict::environment(because),
             (What::Encryption | What::Unreachable, Side::Own) => Verdict::environment(because),
             (_, Side::Own) => Verdict::own_fault(because),
             (_, Side::Dependency) => Verdict::dependency(because),
@@ -114,7 +117,7 @@ impl Trouble {
 
     /// Whether it is that something did not happen in time.
     pub(super) fn is_late(&self) -> bool {
-        matches!(self.what, What::Silent | What::NotAccepting)
+        matches!(self.what, What::Silent | What::Withheld | What::NotAccepting)
     }
 
     /// The same with whom it was with, where its words do not say that.

@@ -76,12 +76,19 @@ pub(crate) fn visit(
         _ => return Ok(Answer::WantsLogin(shown(&mechanisms.join(" "), 80))),
     }
     say(&mut stream, &frame(1, INIT, 2, &init))?;
-    let outcome = hear(&mut stream, OUTCOME)?;
+    let whom = || login.map_or_else(|| "who is nobody".to_owned(), |it| it.user.clone());
+    let outcome = hear(&mut stream, OUTCOME).map_err(|trouble| match trouble.is_silence() {
+        // RabbitMQ has whoever it does not let in wait for 3 s.
+        true => {
+            let words = format!("speaks AMQP 1.0, and does not say whether it lets in {}", whom());
+            Trouble::new(What::Withheld, words)
+        }
+        false => trouble,
+    })?;
     match outcome.first() {
         Some(Value::Number(0)) => {}
         Some(Value::Number(1)) => {
-            let who = login.map_or_else(|| "who is nobody".to_owned(), |it| it.user.clone());
-            return Err(Trouble::denied(format!("does not let in {who}: sasl-outcome auth")));
+            return Err(Trouble::denied(format!("does not let in {}: sasl-outcome auth", whom())));
         }
         Some(Value::Number(code)) => {
             return Err(Trouble::failing(format!("said sasl-outcome {code}")));
@@ -497,6 +504,19 @@ mod tests {
         ] {
             let trouble = asked(parts, Some(&guest())).unwrap_err();
             assert_eq!((trouble.what, trouble.words.as_str()), (what, words));
+        }
+    }
+
+    #[test]
+    fn who_is_silent_on_a_login_is_not_frozen() {
+        let silent = |parts: &[&str]| {
+            let server = Scripted::new(bytes(parts)).staying();
+            visit(server, Some(&guest()), "x").unwrap_err()
+        };
+        let words = "speaks AMQP 1.0, and does not say whether it lets in guest";
+        assert_eq!(silent(&[MECHANISMS]), Trouble::new(What::Withheld, words));
+        for parts in [&[][..], &[MECHANISMS, LET_IN]] {
+            assert_eq!(silent(parts).what, What::Silent);
         }
     }
 

@@ -1,7 +1,7 @@
 //! A peer for tests that says what it was told to say, whatever it hears.
 
 use crate::link::Timed;
-use std::io::{self, Cursor, Read, Write};
+use std::io::{self, Cursor, ErrorKind, Read, Write};
 use std::time::Duration;
 use vantage::Deadline;
 
@@ -9,12 +9,19 @@ use vantage::Deadline;
 pub(crate) struct Scripted {
     says: Cursor<Vec<u8>>,
     heard: Vec<u8>,
+    stays: bool,
 }
 
 impl Scripted {
     /// Says this, then ends.
     pub(crate) fn new(says: impl Into<Vec<u8>>) -> Self {
-        Self { says: Cursor::new(says.into()), heard: Vec::new() }
+        Self { says: Cursor::new(says.into()), heard: Vec::new(), stays: false }
+    }
+
+    /// Keeps silent instead of ending.
+    #[cfg(test)]
+    pub(crate) fn staying(self) -> Self {
+        Self { stays: true, ..self }
     }
 
     /// All that was said to it.
@@ -43,7 +50,10 @@ impl<S: Timed> Timed for &mut S {
 
 impl Read for Scripted {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.says.read(into)
+        match self.says.read(into)? {
+            0 if self.stays && !into.is_empty() => Err(ErrorKind::TimedOut.into()),
+            length => Ok(length),
+        }
     }
 }
 
