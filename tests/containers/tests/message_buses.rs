@@ -19,6 +19,19 @@ print('ready', flush=True)
 server.wait()
 ";
 
+/// A socket where ceilometer's polling agent tells that it has not polled for years.
+const POLLED_ONCE: &str = "
+import socket
+server = socket.socket(socket.AF_UNIX)
+server.bind('/tmp/polls.socket')
+server.listen()
+print('ready', flush=True)
+while True:
+    client, _ = server.accept()
+    client.sendall(b'cpu 2020-01-01T00:00:00')
+    client.close()
+";
+
 fn url(password: &str, vhost: &str) -> String {
     format!("rabbit://guest:{password}@127.0.0.1:5672/{vhost}")
 }
@@ -47,6 +60,8 @@ fn rabbitmq_and_who_needs_it() -> Result<()> {
         broker.says_by(&client(&url), &words)?;
     }
     a_service_is_pinged(&broker)?;
+    let polls = polled_once(&broker)?;
+    let late = "unhealthy: polls: heartbeat: cpu ran ";
 
     broker.shell("rabbitmqctl --quiet set_vm_memory_high_watermark 0.00001")?;
     let alarm = [
@@ -57,6 +72,7 @@ fn rabbitmq_and_who_needs_it() -> Result<()> {
     broker.says("rabbitmq", &alarm)?;
     let blocked = "takes no messages: connection.blocked: low on memory";
     broker.says_by(&right, &["unhealthy: client: ", blocked, "(dependency)"])?;
+    polls.says_by(&sends_by(HUSH), &[late, blocked, "(dependency)"])?;
     broker.shell("rabbitmqctl --quiet set_vm_memory_high_watermark 0.4")?;
     broker.says("rabbitmq", &well)?;
     broker.says_by(&right, &["healthy: client: "])?;
@@ -66,6 +82,7 @@ fn rabbitmq_and_who_needs_it() -> Result<()> {
     let silent = "accepts connections and answers nothing";
     broker.says("rabbitmq", &["unhealthy: rabbitmq: ", FROZEN, "(self)"])?;
     broker.says_by(&right, &["unhealthy: client: ", silent, "(dependency)"])?;
+    polls.says_by(&sends_by(HUSH), &[late, silent, "(dependency)"])?;
     broker.shell("kill -CONT $(pidof beam.smp)")?;
     broker.says("rabbitmq", &well)
 }
@@ -176,6 +193,30 @@ fn leave_nothing_in_its_log(broker: &Container) -> Result<()> {
     }
     assert_eq!(warnings()?, before);
     Ok(())
+}
+
+/// The definition of an agent that sends what it polls through the broker.
+fn sends_by(password: &str) -> String {
+    let broker = url(password, "");
+    format!(
+        "service = \"polls\"\n[[check]]\nkind = \"heartbeat\"\nunix = \"/tmp/polls.socket\"\n\
+         broker = \"{broker}\"\n"
+    )
+}
+
+/// An agent beside the broker that polls no more: the broker takes what it sends, or knows
+/// another password.
+fn polled_once(broker: &Container) -> Result<Container> {
+    let beside = format!("container:{}", broker.name);
+    let image = from_xtask("HEALTHCHECK_IMAGE_NOVA_CONDUCTOR")?;
+    let agent = Container::run(&["--network", &beside], &image, &["python3", "-c", POLLED_ONCE])?;
+    let agent = agent.ready()?;
+    agent.says_by(&sends_by(HUSH), &["degraded: polls: heartbeat: cpu ran "])?;
+    let refused = "said ACCESS_REFUSED - Login was refused";
+    let wrong = sends_by(&format!("{HUSH}-{HUSH}"));
+    let words = ["unhealthy: polls: heartbeat: cpu ran ", refused, "(environment)"];
+    agent.says_by(&wrong, &words)?;
+    Ok(agent)
 }
 
 /// A service that takes calls beside the broker: there, frozen, and not to be found.

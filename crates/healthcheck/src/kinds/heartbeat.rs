@@ -325,9 +325,9 @@ impl Heartbeat {
             return Verdict::dependency(format!("{told}; {silent}")).into();
         }
         if let Some((broker, replies)) = self.broker.as_ref().zip(seen.broker.as_ref()) {
-            let verdict = broker.judge(replies).verdict;
-            if let Verdict::Unhealthy { because, .. } = verdict {
-                return Verdict::dependency(format!("{told}; {because}")).into();
+            // A password that it does not take is not its fault.
+            if let Verdict::Unhealthy { because, blame } = broker.judge(replies).verdict {
+                return Verdict::Unhealthy { because: format!("{told}; {because}"), blame }.into();
             }
         }
         match instances {
