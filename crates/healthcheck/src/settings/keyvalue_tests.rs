@@ -266,6 +266,9 @@ fn erlang_that_is_none_has_no_entries() {
     // A long file that is well-formed is cut.
     let long = format!("[{{a, [{}1]}}].", "1,".repeat(50_000));
     assert_eq!(parse(Format::Erlang, &long).len(), MAX_ENTRIES);
+    // Twenty thousand long names would be another's memory spent.
+    let named = format!("[{{{}, [1,2]}}, {{b, 1}}].", "a".repeat(10_000));
+    assert_eq!(parse(Format::Erlang, &named).len(), 1);
 }
 
 #[test]

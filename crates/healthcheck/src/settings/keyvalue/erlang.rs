@@ -11,6 +11,9 @@ const DEEPEST: usize = 64;
 /// As many terms as are read from one file.
 const MOST: usize = 100_000;
 
+/// The longest name, in bytes: each value of a long list has one, and the file is not ours.
+const LONGEST: usize = 200;
+
 /// A name for each value: `rabbit.ssl_options.certfile`. What a list holds besides names
 /// is numbered from 1, and where it is an address and a port, written as one. A file that
 /// is none has no entries: what it is for does not start with it.
@@ -41,6 +44,9 @@ struct Placed {
 }
 
 fn flatten(name: &str, Placed { term, line }: &Placed, into: &mut Vec<Entry>) {
+    if name.len() > LONGEST {
+        return;
+    }
     let mut put = |value: String| {
         if !name.is_empty() && into.len() < MAX_ENTRIES {
             into.push(Entry { section: String::new(), key: name.to_owned(), value, line: *line });
