@@ -162,6 +162,11 @@ impl Peer {
         Self { encryption: Some(encryption), ..self }
     }
 
+    /// Whether TLS is spoken with it from the first byte.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.encryption.is_some()
+    }
+
     /// Whose fault it is when it does not answer.
     pub(crate) fn side(&self) -> Side {
         self.side

@@ -15,7 +15,8 @@ use crate::definition::{Definition, OneOrMany};
 use crate::kinds::Fields;
 use files::Files;
 use oslo::{OsloConfig, OsloSources};
-use serde::Deserialize;
+use regex_lite::Regex;
+use serde::{Deserialize, Deserializer};
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -33,6 +34,8 @@ pub enum Source {
     File(FileSource),
     /// An option on the process's command line: `-p`, `--port`.
     Argument(OneOrMany<String>),
+    /// What the first group of a regular expression finds in the process's title.
+    Title(TitleSource),
     /// A variable of the process's environment.
     Environment(OneOrMany<String>),
     /// The word after the command: `healthcheck nova`.
@@ -52,6 +55,10 @@ pub const SOURCES: Fields = &[
         "`{ file = { path, format, option } }`: an option in a file of another format, `section.option` where it has sections",
     ),
     ("argument", "`{ argument = [\"-p\", \"--port\"] }`: an option on the process's command line"),
+    (
+        "title",
+        "`{ title = \"REGEX\" }`: what its first group finds in the title that the process gave itself, such as `redis-server *:6379`",
+    ),
     ("environment", "`{ environment = \"NAME\" }`: a variable of the process's environment"),
     ("word", "`{ word = \"first\" }`: the word after the command, as in `healthcheck cron nova`"),
     ("default", "`{ default = 5672 }`: this value"),
@@ -67,6 +74,28 @@ pub struct FileSource {
     pub format: keyvalue::Format,
     /// The option, `section.key` where the format has sections.
     pub option: String,
+}
+
+/// A regular expression with a group in it.
+#[derive(Debug, Clone)]
+pub struct TitleSource(Regex);
+
+impl fmt::Display for TitleSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for TitleSource {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let regex = Regex::new(&String::deserialize(from)?).map_err(|error| {
+            serde::de::Error::custom(format!("expected a regular expression: {error}"))
+        })?;
+        match regex.captures_len() {
+            0 | 1 => Err(serde::de::Error::custom("expected a group in the regular expression")),
+            _ => Ok(Self(regex)),
+        }
+    }
 }
 
 /// Which word.
@@ -129,6 +158,8 @@ pub enum Origin {
     },
     /// An option on a command line.
     Argument(String),
+    /// The process's title.
+    Title,
     /// A variable of the environment.
     Environment(String),
     /// The command we were given.
@@ -144,6 +175,7 @@ impl fmt::Display for Origin {
                 write!(f, "{option} in {}:{line}", file.display())
             }
             Self::Argument(option) => write!(f, "{option} on the command line"),
+            Self::Title => f.write_str("the process's title"),
             Self::Environment(name) => write!(f, "{name} in the environment"),
             Self::Word => f.write_str("the word given"),
             Self::Definition => f.write_str("default"),
@@ -274,6 +306,16 @@ impl<'a> Settings<'a> {
                     ));
                 }
                 None
+            }
+            Source::Title(TitleSource(pattern)) => {
+                let process = self.process?;
+                let title = process.arguments.join(" ");
+                let found = pattern.captures(&title).and_then(|captures| captures.get(1));
+                let Some(found) = found else {
+                    looked.absent(format!("not in the title of process {}", process.pid));
+                    return None;
+                };
+                Some(Value { text: found.as_str().to_owned(), origin: Origin::Title })
             }
             Source::Environment(names) => {
                 let process = self.process?;

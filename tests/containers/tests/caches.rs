@@ -26,6 +26,14 @@ fn redis_and_the_sentinel_that_watches_it() -> Result<()> {
     let watches = ["healthy: redis-sentinel: ", "answers on 127.0.0.1:26379 (sentinel of 1)"];
     container.says("redis-sentinel", &watches)?;
 
+    // Who may not read its configuration knows its port by its title.
+    container.shell(
+        "chmod 600 /etc/redis/redis.conf
+         runuser -u nobody -- /openstack/healthcheck --service redis |
+             grep -qF 'redis answers on 127.0.0.1:6379; not asked for more'
+         chmod 644 /etc/redis/redis.conf",
+    )?;
+
     redis("CONFIG SET requirepass hush-hush")?;
     container.says("redis", &["unhealthy: redis: ", "said WRONGPASS ", "(environment)"])?;
     container.shell(&format!(

@@ -162,7 +162,26 @@ port = 6379                    # the service's own; or to = \"{coordination}\", 
     }
 
     fn observe(&self, from: &Vantage, by: Deadline) -> Result<Replies<Answer>, Blind> {
-        self.peer.speak(Hosts::UntilOneAnswers, from, by, |spoken| {
+        let seen = self.ask_all(&self.peer, from, by)?;
+        if self.peer.side() != Side::Own || self.peer.is_encrypted() || !seen.is_hung_up() {
+            return Ok(seen);
+        }
+        // Its title tells a port and not whether TLS is spoken on it.
+        let within = self.peer.clone().encrypted(Encryption::default());
+        match self.ask_all(&within, from, by) {
+            Ok(answered) if answered.answered().is_some() => Ok(answered),
+            _ => Ok(seen),
+        }
+    }
+
+    fn judge(&self, seen: &Replies<Answer>) -> Judgement {
+        seen.judge(&self.peer, |whom, answer| self.judge_one(whom, answer))
+    }
+}
+
+impl Redis {
+    fn ask_all(&self, peer: &Peer, from: &Vantage, by: Deadline) -> Result<Replies<Answer>, Blind> {
+        peer.speak(Hosts::UntilOneAnswers, from, by, |spoken| {
             if let Some(why) = &self.unshown {
                 return Ok(Answer { unasked: Some(why.clone()), ..Answer::default() });
             }
@@ -173,12 +192,6 @@ port = 6379                    # the service's own; or to = \"{coordination}\", 
         })
     }
 
-    fn judge(&self, seen: &Replies<Answer>) -> Judgement {
-        seen.judge(&self.peer, |whom, answer| self.judge_one(whom, answer))
-    }
-}
-
-impl Redis {
     fn ask(&self, stream: impl Read + Write) -> Result<Answer, Trouble> {
         let mut resp = Resp::new(stream);
         let questions: [&[&str]; 2] = [&["INFO", "replication"], &["INFO", "persistence"]];

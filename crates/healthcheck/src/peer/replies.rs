@@ -1,6 +1,6 @@
 //! What came of speaking to a peer's hosts, and the verdict of all of them.
 
-use super::{Peer, Trouble};
+use super::{Peer, Trouble, What};
 use crate::kinds::Judgement;
 use crate::verdict::Verdict;
 use serde::Serialize;
@@ -73,6 +73,13 @@ impl<T> Replies<T> {
     pub(crate) fn answered(&self) -> Option<&str> {
         let reply = self.0.iter().find(|reply| reply.outcome.is_ok())?;
         Some(&reply.whom)
+    }
+
+    /// Whether one of them hung up without a word, as who expects TLS does.
+    pub(crate) fn is_hung_up(&self) -> bool {
+        self.0.iter().any(|reply| {
+            reply.outcome.as_ref().err().is_some_and(|trouble| trouble.what == What::HungUp)
+        })
     }
 
     /// The verdict of all: the worst of what those that answered are judged by

@@ -344,6 +344,21 @@ fn octavia_asks_the_redis_that_has_its_jobboard() {
 }
 
 #[test]
+fn a_key_value_store_says_its_port_in_its_title() {
+    for (service, title, port) in [
+        ("redis", "redis-server *:6400", 6400),
+        ("redis", "/usr/bin/redis-server [::1]:6400 [cluster]", 6400),
+        ("redis", "redis-server 127.0.0.1:6400", 6400),
+        ("redis", "redis-server unixsocket:/run/redis.sock", 6379),
+        ("redis-sentinel", "redis-sentinel *:26400 [sentinel]", 26400),
+        ("valkey", "valkey-server 0.0.0.0:6400", 6400),
+    ] {
+        let (checks, _) = planned(service, &[&[title]], &[]);
+        assert!(checks.contains(&format!("answers on port {port}")), "{title}: {checks}");
+    }
+}
+
+#[test]
 fn who_cannot_be_pinged_and_is_one_of_few_logs_in_at_the_broker() {
     let conf = "[DEFAULT]\ntransport_url = rabbit://nobody:x@10.0.0.1:5672/\n";
     for (service, file) in [

@@ -141,6 +141,7 @@ fn origin(name: &str, source: &Source, project: Option<&str>) -> String {
         }
         Source::Word(_) => "the word given".to_owned(),
         Source::Default(_) if secret::is_secret_name(name) => "default ***".to_owned(),
+        Source::Title(pattern) => format!("/{pattern}/ in the process's title"),
         Source::Default(value) => format!("default {}", secret::redact(&value.to_string())),
     }
 }
