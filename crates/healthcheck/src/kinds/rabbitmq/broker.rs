@@ -93,7 +93,7 @@ const FEWEST_WITH_SPARE: usize = 3;
 const ASKS_OTHERS: i64 = 500;
 
 /// Who knows which queues would lose their quorum, as `check_if_node_is_quorum_critical`
-/// asks: from 3.11, and before.
+/// asks: of newer releases, and of 3.10 and before.
 const KNOW_QUORUM: [&str; 2] = ["rabbit_upgrade_preparation", "rabbit_quorum_queue"];
 
 /// `erlang:length(MODULE:list_with_minimum_quorum_for_cli())`, counted there: each of
@@ -271,7 +271,13 @@ impl Broker {
         let proof = proof.trim_end().to_owned();
         let verdict = match (own.is_empty(), environment.is_empty(), lesser.is_empty()) {
             (true, true, true) => {
-                return Judgement::healthy(format!("{proof}, without alarms and partitions"));
+                let unknown = match self.critical {
+                    None if self.may_be_critical() => ", not known whether queues hang on it",
+                    _ => "",
+                };
+                return Judgement::healthy(format!(
+                    "{proof}, without alarms and partitions{unknown}"
+                ));
             }
             (true, true, false) => Verdict::degraded(lesser.join("; ")),
             (true, false, _) => Verdict::environment([environment, lesser].concat().join("; ")),
@@ -440,6 +446,12 @@ mod tests {
         assert!([3, 5].iter().all(|count| of(*count).may_be_critical()));
         assert!(!Broker { drained: true, ..of(3) }.may_be_critical());
         assert!(!Broker { running: false, ..of(3) }.may_be_critical());
+        let proof = |critical| {
+            let connected = members(3);
+            Broker { critical, connected, ..of(3) }.judge(None).proof.unwrap()
+        };
+        let unknown = "not known whether queues hang on it";
+        assert!(proof(None).ends_with(unknown) && !proof(Some(0)).contains(unknown));
         let call = count_critical(NODE, "rabbit_quorum_queue");
         assert_eq!(call.to_string(), "rpc:call");
         let answer = |tag, count| {
