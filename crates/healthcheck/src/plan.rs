@@ -232,7 +232,10 @@ impl<'a> Scene<'a> {
 
     /// The processes a check is about: its own, else the definition's.
     pub fn program(&self, own: Option<&Program>) -> Option<Program> {
-        own.or(self.definition.process.as_ref()).cloned()
+        own.cloned().or_else(|| {
+            let program = self.definition.process.clone()?;
+            Some(program.of_service(&self.definition.service))
+        })
     }
 
     /// The same, for a kind that cannot do without.

@@ -13,13 +13,15 @@ pub struct Program {
     names: Vec<String>,
     arguments: Option<Regex>,
     pattern: Option<Regex>,
+    /// The service that it is, for messages.
+    service: Option<String>,
 }
 
 impl Program {
     /// The processes that run one of these programs.
     pub fn named<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Self {
         let names = names.into_iter().map(Into::into).collect();
-        Self { names, arguments: None, pattern: None }
+        Self { names, arguments: None, pattern: None, service: None }
     }
 
     /// The processes whose whole command line matches an extended regular
@@ -33,13 +35,20 @@ impl Program {
 
     /// The same, from a regular expression.
     pub fn like(pattern: Regex) -> Self {
-        Self { names: Vec::new(), arguments: None, pattern: Some(pattern) }
+        Self { names: Vec::new(), arguments: None, pattern: Some(pattern), service: None }
     }
 
     /// Those of them whose command line matches this, too.
     #[must_use]
     pub fn with_arguments(mut self, arguments: Option<Regex>) -> Self {
         self.arguments = arguments;
+        self
+    }
+
+    /// As the whole of a service: messages name that in place of a regular expression.
+    #[must_use]
+    pub fn of_service(mut self, service: &str) -> Self {
+        self.service = Some(service.to_owned());
         self
     }
 
@@ -110,13 +119,16 @@ fn is_check(name: &str, arguments: &[String]) -> bool {
 
 impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(pattern) = &self.pattern {
-            return write!(f, "/{}/", crate::text::shown(pattern.as_str().trim(), 60));
-        }
-        f.write_str(&crate::text::either(&self.names))?;
-        match &self.arguments {
-            Some(arguments) => write!(f, " with arguments /{arguments}/"),
-            None => Ok(()),
+        let names = crate::text::either(&self.names);
+        match (&self.service, &self.arguments, &self.pattern) {
+            (Some(service), Some(_), None) if self.names.contains(service) => f.write_str(service),
+            (Some(service), Some(_), None) => write!(f, "{service} ({names})"),
+            (Some(service), _, Some(_)) => f.write_str(service),
+            (None, _, Some(pattern)) => {
+                write!(f, "/{}/", crate::text::shown(pattern.as_str().trim(), 60))
+            }
+            (None, Some(arguments), None) => write!(f, "{names} with arguments /{arguments}/"),
+            (_, None, None) => f.write_str(&names),
         }
     }
 }
@@ -157,7 +169,33 @@ impl<'de> Deserialize<'de> for Program {
             _ if names.is_empty() || names.iter().any(String::is_empty) => {
                 Err(serde::de::Error::custom("expected a program's name, found nothing"))
             }
-            arguments => Ok(Self { names, arguments, pattern: None }),
+            arguments => Ok(Self::named(names).with_arguments(arguments)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Program;
+    use regex_lite::Regex;
+
+    #[test]
+    fn what_is_told_apart_by_its_arguments_is_named_in_words() {
+        let program = |names: &[&str], arguments: Option<&str>| {
+            Program::named(names.iter().copied())
+                .with_arguments(arguments.map(|text| Regex::new(text).unwrap()))
+        };
+        let engine = program(&["mistral-server", "mistral-engine"], Some("engine\\b"));
+        let broker = program(&["beam.smp"], Some("rabbit"));
+        let cases = [
+            (engine.clone().of_service("mistral-engine"), "mistral-engine"),
+            (engine, "mistral-server or mistral-engine with arguments /engine\\b/"),
+            (broker.of_service("rabbitmq"), "rabbitmq (beam.smp)"),
+            (program(&["redis-server"], None).of_service("redis"), "redis-server"),
+            (Program::pattern("httpd.*x").unwrap().of_service("x-api"), "x-api"),
+        ];
+        for (program, expected) in cases {
+            assert_eq!(program.to_string(), expected);
         }
     }
 }
