@@ -48,7 +48,9 @@ impl Program {
     /// As the whole of a service: messages name that in place of a regular expression.
     #[must_use]
     pub fn of_service(mut self, service: &str) -> Self {
-        self.service = Some(service.to_owned());
+        // Who gave a pattern for a name knows it by that.
+        let is_it = |pattern: &Regex| pattern.as_str().trim() == service;
+        self.service = (!self.pattern.as_ref().is_some_and(is_it)).then(|| service.to_owned());
         self
     }
 
@@ -193,6 +195,7 @@ mod tests {
             (broker.of_service("rabbitmq"), "rabbitmq (beam.smp)"),
             (program(&["redis-server"], None).of_service("redis"), "redis-server"),
             (Program::pattern("httpd.*x").unwrap().of_service("x-api"), "x-api"),
+            (Program::pattern("x-api ").unwrap().of_service("x-api"), "/x-api/"),
         ];
         for (program, expected) in cases {
             assert_eq!(program.to_string(), expected);
