@@ -50,7 +50,12 @@ struct Running(Child);
 
 impl Running {
     fn start() -> Self {
-        Self(Command::new("sleep").arg0(PROGRAM).arg("3600").spawn().unwrap())
+        let child = Command::new("sleep").arg0(PROGRAM).arg("3600").spawn().unwrap();
+        // Within its execve it has no arguments for a moment, and so no name.
+        while std::fs::read(format!("/proc/{}/cmdline", child.id())).unwrap().is_empty() {
+            std::thread::yield_now();
+        }
+        Self(child)
     }
 }
 

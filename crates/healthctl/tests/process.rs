@@ -13,7 +13,12 @@ struct Service(Child);
 
 impl Service {
     fn start(name: &str) -> Self {
-        Self(Command::new("sleep").arg0(name).arg("600").spawn().unwrap())
+        let child = Command::new("sleep").arg0(name).arg("600").spawn().unwrap();
+        // Within its execve it has no arguments for a moment, and so no name.
+        while std::fs::read(format!("/proc/{}/cmdline", child.id())).unwrap().is_empty() {
+            std::thread::yield_now();
+        }
+        Self(child)
     }
 
     fn pid(&self) -> String {
