@@ -101,7 +101,7 @@ struct DependencyKind {
     kind: Option<String>,
 }
 
-/// The dependency tree of the workspace, on this platform.
+/// The dependency tree of the workspace, on the platforms that it is built for here.
 struct Tree {
     packages: BTreeMap<String, Package>,
     nodes: BTreeMap<String, Node>,
@@ -109,7 +109,8 @@ struct Tree {
 
 impl Tree {
     fn of(session: &Session) -> Result<Self> {
-        let platform = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+        let [musl, gnu] =
+            ["musl", "gnu"].map(|libc| format!("{}-unknown-linux-{libc}", std::env::consts::ARCH));
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let asked = Program::new(cargo).within(session.root()).args([
             "metadata",
@@ -117,7 +118,9 @@ impl Tree {
             "1",
             "--locked",
             "--filter-platform",
-            &platform,
+            &musl,
+            "--filter-platform",
+            &gnu,
         ]);
         let said = asked.output(&session.interrupt).context("cannot list the dependencies")?;
         Self::parse(&said)

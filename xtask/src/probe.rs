@@ -62,25 +62,26 @@ pub(crate) fn build_stand_in(session: &Session) -> Result<Built> {
 }
 
 /// Builds a binary for this machine's architecture: against musl where that target is to be had,
-/// else against glibc, static either way. To start with glibc costs four times as much: among the
+/// else against glibc, static either way. To start with glibc costs three times as much: among the
 /// rest it asks the processor for all it can do, and a virtual machine's is slow to answer.
 fn build_static(session: &Session, package: &str, binary: &str) -> Result<Built> {
     let arch = std::env::consts::ARCH;
     let musl = format!("{arch}-unknown-linux-musl");
-    let has_musl = has_target(session, &musl) || add_target(session, &musl);
-    let target = if has_musl { musl } else { format!("{arch}-unknown-linux-gnu") };
+    let target = if has_target(session, &musl) || add_target(session, &musl) {
+        musl
+    } else {
+        session.progress.say(&format!(
+            "  built against glibc, which starts slower\n  hint: rustup target add {musl}"
+        ));
+        format!("{arch}-unknown-linux-gnu")
+    };
     // With an explicit target these flags leave build scripts and proc-macros alone.
     let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
     let cargo = cargo(session)
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env("RUSTFLAGS", format!("{flags} {STATIC}").trim());
-    let cargo = compiling_c_for(cargo, &target).args([
-        "--release",
-        "--package",
-        package,
-        "--target",
-        &target,
-    ]);
+    let options = ["--release", "--package", package, "--target", &target];
+    let cargo = compiling_c_for(cargo, &target).args(options);
     let built = build(session, cargo, binary, &target)?;
     let bytes =
         fs::read(&built.path).with_context(|| format!("cannot read {}", built.path.display()))?;
@@ -154,7 +155,7 @@ fn add_target(session: &Session, target: &str) -> bool {
 }
 
 /// What little C there is (ring's) needs no library, so this machine's compiler will do for musl
-/// where no other is named. Some distributions' checks calls to a library that is not there.
+/// where no other is named; some distributions' has it call glibc's checks unless told not to.
 fn compiling_c_for(cargo: Program, target: &str) -> Program {
     let name = target.replace('-', "_");
     let (compiler, flags) = (format!("CC_{name}"), format!("CFLAGS_{name}"));
