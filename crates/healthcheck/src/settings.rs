@@ -12,7 +12,7 @@ pub mod url;
 pub mod vhost;
 
 use crate::definition::{Definition, OneOrMany};
-use crate::kinds::Fields;
+use crate::kinds::{Fields, command::Matching};
 use files::Files;
 use oslo::{OsloConfig, OsloSources};
 use regex_lite::Regex;
@@ -40,7 +40,9 @@ pub enum Source {
     Environment(OneOrMany<String>),
     /// The word after the command: `healthcheck nova`.
     Word(WordSource),
-    /// This value.
+    /// This value, where what was looked at before cannot be read.
+    Unreadable(DefaultValue),
+    /// This value, where all that was looked at before can be read and does not say.
     Default(DefaultValue),
 }
 
@@ -61,7 +63,11 @@ pub const SOURCES: Fields = &[
     ),
     ("environment", "`{ environment = \"NAME\" }`: a variable of the process's environment"),
     ("word", "`{ word = \"first\" }`: the word after the command, as in `healthcheck cron nova`"),
-    ("default", "`{ default = 5672 }`: this value"),
+    (
+        "unreadable",
+        "`{ unreadable = \"\" }`: this value, where one of those before it cannot be read; what may stand there is not known to be the default",
+    ),
+    ("default", "`{ default = 5672 }`: this value, where none of those before it says another"),
 ];
 
 /// An option in a file that is not oslo.config's.
@@ -88,9 +94,7 @@ impl fmt::Display for TitleSource {
 
 impl<'de> Deserialize<'de> for TitleSource {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let regex = Regex::new(&String::deserialize(from)?).map_err(|error| {
-            serde::de::Error::custom(format!("expected a regular expression: {error}"))
-        })?;
+        let Matching(regex) = Matching::deserialize(from)?;
         match regex.captures_len() {
             0 | 1 => Err(serde::de::Error::custom("expected a group in the regular expression")),
             _ => Ok(Self(regex)),
@@ -274,13 +278,14 @@ impl<'a> Settings<'a> {
     fn look_for(&self, name: &str) -> Result<Value, Unfound> {
         let mut looked = Looked::default();
         for source in self.definition.settings.get(name).map_or(&[][..], Vec::as_slice) {
-            // What stands where we cannot read is not known to be the default.
-            if looked.unreadable && matches!(source, Source::Default(_)) {
-                continue;
-            }
-            match self.look_at(source, &mut looked) {
-                Some(value) => return Ok(value),
-                None => continue,
+            let counts = match source {
+                // What stands where we cannot read is not known to be the default.
+                Source::Default(_) => !looked.unreadable,
+                Source::Unreadable(_) => looked.unreadable,
+                _ => true,
+            };
+            if counts && let Some(value) = self.look_at(source, &mut looked) {
+                return Ok(value);
             }
         }
         let Looked { places, unreadable } = looked;
@@ -343,7 +348,7 @@ impl<'a> Settings<'a> {
                 let text = self.word?.to_owned();
                 Some(Value { text, origin: Origin::Word })
             }
-            Source::Default(value) => {
+            Source::Unreadable(value) | Source::Default(value) => {
                 Some(Value { text: value.to_string(), origin: Origin::Definition })
             }
         }

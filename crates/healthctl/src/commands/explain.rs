@@ -9,7 +9,7 @@ use crate::terminal;
 use anyhow::{Result, anyhow};
 use healthcheck::catalog::Catalog;
 use healthcheck::definition::Definition;
-use healthcheck::settings::{Source, secret};
+use healthcheck::settings::{DefaultValue, Source, secret};
 use healthcheck::verdict::Exit;
 use vantage::Vantage;
 
@@ -123,6 +123,10 @@ fn described(definition: &Definition) -> String {
 /// Where a value would be looked for.
 fn origin(name: &str, source: &Source, project: Option<&str>) -> String {
     let either = |names: &[String]| healthcheck::text::either(names);
+    let shown = |value: &DefaultValue| match secret::is_secret_name(name) {
+        true => "***".to_owned(),
+        false => secret::redact(&value.to_string()),
+    };
     match source {
         Source::Oslo(options) => {
             let project = project.unwrap_or("the service");
@@ -139,9 +143,9 @@ fn origin(name: &str, source: &Source, project: Option<&str>) -> String {
         Source::Environment(names) => {
             format!("{} in the environment", either(&names.clone().into_vec()))
         }
-        Source::Word(_) => "the word given".to_owned(),
-        Source::Default(_) if secret::is_secret_name(name) => "default ***".to_owned(),
         Source::Title(pattern) => format!("/{pattern}/ in the process's title"),
-        Source::Default(value) => format!("default {}", secret::redact(&value.to_string())),
+        Source::Word(_) => "the word given".to_owned(),
+        Source::Unreadable(value) => format!("{} where that cannot be read", shown(value)),
+        Source::Default(value) => format!("default {}", shown(value)),
     }
 }
