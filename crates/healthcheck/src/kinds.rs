@@ -53,8 +53,6 @@ pub trait Kind: Sized + Send + Sync + 'static {
     const FIELDS: Fields;
     /// What it proves at best.
     const PROVES: Level = Level::Answers;
-    /// Whether a look may have to wait for somebody's answer.
-    const WAITS: Waits = Waits::ForAnAnswer;
     /// What an author writes: the fields of its `[[check]]`.
     type Written: DeserializeOwned + fmt::Debug + Send + Sync + 'static;
     /// The evidence, shown in the report.
@@ -82,13 +80,13 @@ pub trait Kind: Sized + Send + Sync + 'static {
     /// Blind where it could not look.
     fn observe(&self, from: &Vantage, by: Deadline) -> Result<Self::Seen, Blind>;
 
+    /// Whether a look may have to wait for somebody's answer.
+    fn waits(&self) -> Waits {
+        Waits::ForAnAnswer
+    }
+
     /// Judges, and never looks.
     fn judge(&self, seen: &Self::Seen) -> Judgement;
-
-    /// Whether this look may have to wait, where others of its kind do not.
-    fn waits(&self) -> Waits {
-        Self::WAITS
-    }
 }
 
 /// What a look may have to wait for.

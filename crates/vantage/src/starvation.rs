@@ -99,9 +99,7 @@ impl Scheduled {
             throttled: throttled.map_or(Duration::ZERO, |(now, then)| now.saturating_sub(then)),
         }
     }
-}
 
-impl Scheduled {
     /// Whether one of the threads has run since an earlier moment; `None` where none is seen.
     pub fn ran_since(&self, earlier: &Self) -> Option<bool> {
         let run = |times: &Times| times.run;

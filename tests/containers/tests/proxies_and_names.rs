@@ -88,7 +88,8 @@ fn a_name_server_and_who_it_asks() -> Result<()> {
     container.says(server, &["unhealthy: ", FROZEN, "(self)"])
 }
 
-/// A service of the catalogue, how its daemon is started, its name, what it says, and what is said of it once it is frozen.
+/// A service of the catalogue, how its daemon is started, its name, what it says, and what is said
+/// of it once it is frozen.
 const GREETERS: [(&str, &str, &str, &str, &str); 3] = [
     (
         "nova-ssh",

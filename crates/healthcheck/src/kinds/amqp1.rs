@@ -11,6 +11,9 @@ use crate::settings::secret::Secret;
 use serde::Deserialize;
 use vantage::{Blind, Deadline, Port, Vantage};
 
+/// What is not the protocol may be it within TLS.
+const ANOTHER: [What; 3] = [What::Garbled, What::HungUp, What::Silent];
+
 /// A server of AMQP 1.0 opens a connection.
 pub struct Amqp1 {
     peer: Peer,
@@ -97,11 +100,11 @@ port = 5666                    # the service's own; or to = \"router1:5666\"
         };
         let Some(encrypted) = &self.encrypted else { return visit(&self.peer, by) };
         let plain = visit(&self.peer, by.at_most(by.remaining() / 2))?;
-        if !speaks_another(&plain) {
+        if !plain.troubled_by(&ANOTHER) {
             return Ok(plain);
         }
         let within = visit(encrypted, by)?;
-        let is_it = within.answered().is_some() && !speaks_another(&within);
+        let is_it = within.answered().is_some() && !within.troubled_by(&ANOTHER);
         Ok(if is_it { within } else { plain })
     }
 
@@ -113,13 +116,6 @@ port = 5666                    # the service's own; or to = \"router1:5666\"
             )),
         })
     }
-}
-
-/// What is not the protocol may be another within TLS.
-fn speaks_another(replies: &Replies<Answer>) -> bool {
-    let other = |what: What| matches!(what, What::Garbled | What::HungUp | What::Silent);
-    let mut outcomes = replies.0.iter().map(|reply| &reply.outcome);
-    outcomes.any(|outcome| outcome.as_ref().is_err_and(|trouble| other(trouble.what)))
 }
 
 #[cfg(test)]

@@ -67,8 +67,6 @@ file = \"/etc/redis/redis.conf\"   # if not given, the files of oslo.config that
         ("process", "the program; the definition's if not given"),
     ];
     const PROVES: Level = Level::Runs;
-    // The files were opened a moment before, for the settings.
-    const WAITS: Waits = Waits::Never;
     type Written = Written;
     type Seen = Seen;
 
@@ -119,6 +117,11 @@ file = \"/etc/redis/redis.conf\"   # if not given, the files of oslo.config that
         }
         changed.sort_by_key(|changed| changed.age);
         Ok(Seen { age: age.map(|age| age.as_secs()), files, changed })
+    }
+
+    fn waits(&self) -> Waits {
+        // The files were opened a moment before, for the settings.
+        Waits::Never
     }
 
     fn judge(&self, seen: &Seen) -> Judgement {

@@ -114,7 +114,6 @@ protocol = \"tcp\"               # or \"udp\"
         ("protocol", "`tcp` or `udp`; `tcp` if not given"),
         ("all", "`true`: it must listen on every port"),
     ];
-    const WAITS: Waits = Waits::Never;
     const PROVES: Level = Level::Holds;
     type Written = Written;
     type Seen = Seen;

@@ -70,7 +70,6 @@ process = \"nova-compute\"       # by its name, whatever interpreter runs it
         ("process", "the program; the definition's if not given"),
         ("at-least", "how many processes of it there must be; 1 if not given"),
     ];
-    const WAITS: Waits = Waits::Never;
     const PROVES: Level = Level::Runs;
     type Written = Written;
     type Seen = Seen;
@@ -114,6 +113,10 @@ process = \"nova-compute\"       # by its name, whatever interpreter runs it
             zombies.extend(zombies_named(self.program.names(), from)?);
         }
         Ok(Seen { running, zombies })
+    }
+
+    fn waits(&self) -> Waits {
+        Waits::Never
     }
 
     fn judge(&self, seen: &Seen) -> Judgement {

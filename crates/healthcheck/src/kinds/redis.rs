@@ -3,7 +3,7 @@
 
 use super::{Fields, Judgement, Kind};
 use crate::definition::{OneOrMany, Var};
-use crate::peer::{self, Encryption, Hosts, Peer, Replies, Side, Trouble};
+use crate::peer::{self, Encryption, Hosts, Peer, Replies, Side, Trouble, What};
 use crate::plan::{Scene, Unplanned};
 use crate::program::Program;
 use crate::protocols::resp::{Resp, Said};
@@ -163,10 +163,11 @@ port = 6379                    # the service's own; or to = \"{coordination}\", 
 
     fn observe(&self, from: &Vantage, by: Deadline) -> Result<Replies<Answer>, Blind> {
         let seen = self.ask_all(&self.peer, from, by)?;
-        if self.peer.side() != Side::Own || self.peer.is_encrypted() || !seen.is_hung_up() {
+        // Its title tells a port and not whether TLS is spoken on it; who speaks that hangs up.
+        let may_be_encrypted = self.peer.side() == Side::Own && !self.peer.is_encrypted();
+        if !may_be_encrypted || !seen.troubled_by(&[What::HungUp]) {
             return Ok(seen);
         }
-        // Its title tells a port and not whether TLS is spoken on it.
         let within = self.peer.clone().encrypted(Encryption::default());
         match self.ask_all(&within, from, by) {
             Ok(answered) if answered.answered().is_some() => Ok(answered),

@@ -75,11 +75,10 @@ impl<T> Replies<T> {
         Some(&reply.whom)
     }
 
-    /// Whether one of them hung up without a word, as who expects TLS does.
-    pub(crate) fn is_hung_up(&self) -> bool {
-        self.0.iter().any(|reply| {
-            reply.outcome.as_ref().err().is_some_and(|trouble| trouble.what == What::HungUp)
-        })
+    /// Whether the trouble with one of them is one of these.
+    pub(crate) fn troubled_by(&self, what: &[What]) -> bool {
+        let is_it = |trouble: &Trouble| what.contains(&trouble.what);
+        self.0.iter().any(|reply| reply.outcome.as_ref().is_err_and(is_it))
     }
 
     /// The verdict of all: the worst of what those that answered are judged by

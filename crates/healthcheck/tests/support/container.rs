@@ -145,6 +145,7 @@ fn hear(port: &str, reads: bool) {
     }
     std::thread::spawn(move || {
         loop {
+            // Its work on each: without, it would take a processor from those who are judged.
             std::thread::sleep(Duration::from_millis(3));
             let _ = socket.recv(&mut [0; 16]).unwrap();
             socket.send_to(b"heartbeat", own).unwrap();
