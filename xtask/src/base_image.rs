@@ -7,15 +7,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use crate::debian::{Archive, Release};
 use crate::engine::Engine;
-use crate::machine::{self, Archive};
+use crate::machine;
 use crate::program::Program;
 use crate::session::Session;
 
 const PULL_LIMIT: Duration = Duration::from_secs(60);
 const MAKE_LIMIT: Duration = Duration::from_secs(600);
-/// Where no Debian runs there is no code name to go by: the release that the images were written for.
-const FALLBACK: &str = "bookworm";
 /// Raised when the recipe below changes, so that an older image is not taken for it.
 const RECIPE: u32 = 1;
 
@@ -31,12 +30,10 @@ const MMDEBSTRAP: [&str; 7] = [
     "--customize-hook=printf '#!/bin/sh\\nexit 101\\n' > \"$1/usr/sbin/policy-rc.d\" && chmod +x \"$1/usr/sbin/policy-rc.d\"",
 ];
 
-/// Returns the name of a Debian base image the engine has, having fetched or made it if need be.
-pub(crate) fn ensure(session: &Session, engine: &Engine) -> Result<String> {
-    let codename = machine::debian_codename();
-    let suite = codename.as_deref().unwrap_or(FALLBACK);
-    let official = format!("debian:{suite}-slim");
-    let own = format!("openstack-healthcheck/base:{suite}-{RECIPE}");
+/// Returns the name of a base image of this release that the engine has, having fetched or made it if need be.
+pub(crate) fn ensure(session: &Session, engine: &Engine, release: &Release) -> Result<String> {
+    let official = format!("debian:{release}-slim");
+    let own = format!("openstack-healthcheck/base:{release}-{RECIPE}");
     for name in [&own, &official] {
         if engine.ask(&["image", "inspect", "--format", "{{.Id}}", name]).is_ok() {
             session.progress.start("base image").done(&format!("{name}, had it already"));
@@ -55,22 +52,22 @@ pub(crate) fn ensure(session: &Session, engine: &Engine) -> Result<String> {
         }
         Err(refused) => refused,
     };
-    if codename.is_none() || !machine::is_root() {
+    if Release::of_this_machine().is_none() || !machine::is_root() {
         return Err(refused.context(format!(
             "no base image: {official} cannot be pulled, and only root on Debian can make one"
         )));
     }
     step.done("no registry in reach, one is made instead");
-    make(session, engine, suite, &own)?;
+    make(session, engine, release, &own)?;
     Ok(own)
 }
 
-fn make(session: &Session, engine: &Engine, suite: &str, name: &str) -> Result<()> {
+fn make(session: &Session, engine: &Engine, release: &Release, name: &str) -> Result<()> {
     machine::install(session, &["mmdebstrap"])?;
-    let archives = machine::debian_archives(session, suite)?;
+    let archives = release.archives(session)?;
     let step = session.progress.start("base image, made");
     let tar = session.work("base.tar");
-    let made = bootstrap(session, suite, &archives, &tar)
+    let made = bootstrap(session, release, &archives, &tar)
         .and_then(|()| import(session, engine, &tar, name));
     // Only a means to the image, and large.
     let removed = fs::remove_file(&tar);
@@ -80,14 +77,14 @@ fn make(session: &Session, engine: &Engine, suite: &str, name: &str) -> Result<(
     Ok(())
 }
 
-fn bootstrap(session: &Session, suite: &str, archives: &[Archive], tar: &Path) -> Result<()> {
+fn bootstrap(session: &Session, release: &Release, archives: &[Archive], tar: &Path) -> Result<()> {
     let sources = archives
         .iter()
         .map(|Archive { uri, suite, component }| format!("deb {uri} {suite} {component}"));
     Program::new("mmdebstrap")
         .limit(MAKE_LIMIT)
         .args(MMDEBSTRAP)
-        .args([suite.as_ref(), tar.as_os_str()])
+        .args([release.name().as_ref(), tar.as_os_str()])
         .args(sources)
         .logged(&session.interrupt, &session.log("mmdebstrap"))
         .context("cannot make the base image")

@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use anyhow::{Result, anyhow, bail};
 
+use crate::debian::Release;
 use crate::engine::{Afterwards, Engine};
 use crate::lab::Lab;
 use crate::session::Session;
@@ -45,8 +46,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             step.done(&built.describe());
             anyhow::Ok(built)
         });
-        let engine = Engine::bring_up(&session)
-            .and_then(|engine| Ok((base_image::ensure(&session, &engine)?, engine)));
+        let engine = Engine::bring_up(&session).and_then(|engine| {
+            Ok((base_image::ensure(&session, &engine, &Release::default())?, engine))
+        });
         (engine, building.join().unwrap_or_else(|_| Err(anyhow!("building the probe panicked"))))
     });
     session.interrupt.check()?;

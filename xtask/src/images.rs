@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 
+use crate::debian::Release;
 use crate::engine::Engine;
 use crate::session::Session;
 
@@ -31,9 +32,9 @@ pub(crate) fn tag_of_test(name: &str) -> String {
     format!("openstack-healthcheck/{name}")
 }
 
-/// The name of the image described in `lab/images/NAME`.
-pub(crate) fn tag_of_lab(name: &str) -> String {
-    format!("openstack-healthcheck/lab-{name}")
+/// The name of the image described in `lab/images/NAME`, of this release's packages.
+pub(crate) fn tag_of_lab(name: &str, release: &Release) -> String {
+    format!("openstack-healthcheck/lab-{name}:{release}")
 }
 
 /// What an image is built of.
@@ -80,11 +81,15 @@ pub(crate) fn build_for_lab(
     session: &Session,
     engine: &Engine,
     base: &str,
+    release: &Release,
     names: &[&str],
 ) -> Result<()> {
     let folder = session.root().join("lab/images");
-    let recipe =
-        |name: &&str| Recipe { tag: tag_of_lab(name), folder: folder.join(name), probe: None };
+    let recipe = |name: &&str| Recipe {
+        tag: tag_of_lab(name, release),
+        folder: folder.join(name),
+        probe: None,
+    };
     build_all(session, engine, base, &names.iter().map(recipe).collect::<Vec<_>>())
 }
 

@@ -2,6 +2,7 @@
 
 mod base_image;
 mod bench;
+mod debian;
 mod demo;
 mod engine;
 mod fuzz;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use crate::debian::Release;
 use crate::engine::{Afterwards, Engine};
 use crate::images::Image;
 use crate::program::Program;
@@ -30,6 +31,9 @@ pub(crate) struct Args {
     /// Leave out what needs a container engine.
     #[arg(long)]
     no_containers: bool,
+    /// Make the images of this release of Debian, such as trixie; of this machine's if not given.
+    #[arg(long, value_name = "RELEASE", default_value_t)]
+    debian: Release,
 }
 
 /// Runs the command.
@@ -55,8 +59,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     step("tests", cargo(&session, &tests))?;
     step("compliance", compliance(&session))?;
     if !args.no_containers {
-        step("container tests", container_tests(&session))?;
-        step("short lab", lab::command::short(&session))?;
+        step("container tests", container_tests(&session, &args.debian))?;
+        step("short lab", lab::command::short(&session, &args.debian))?;
     }
     if !failed.is_empty() {
         bail!("failed: {}", failed.join(", "));
@@ -97,7 +101,7 @@ fn compliance(session: &Session) -> Result<()> {
 
 /// Brings up an engine and what the container tests start on it, then runs them with the places of
 /// both in the environment.
-fn container_tests(session: &Session) -> Result<()> {
+fn container_tests(session: &Session, release: &Release) -> Result<()> {
     session.progress.heading("container tests: preparing");
     let step = session.progress.start("static probe");
     let probe = probe::build_probe(session)?;
@@ -109,7 +113,7 @@ fn container_tests(session: &Session) -> Result<()> {
     let healthctl = probe::build_healthctl(session)?;
     step.done("");
     let engine = Engine::bring_up(session)?;
-    let tested = base_image::ensure(session, &engine).and_then(|base| {
+    let tested = base_image::ensure(session, &engine, release).and_then(|base| {
         images::build(session, &engine, &base, &probe.path, &IMAGES)?;
         session.progress.heading("container tests");
         let mut tests = program(session)

@@ -4,6 +4,7 @@
 
 use super::cost::{Cost, Measured, median};
 use crate::base_image;
+use crate::debian::Release;
 use crate::engine::{Afterwards, Engine};
 use crate::images::{self, Image};
 use crate::session::Session;
@@ -104,7 +105,7 @@ fn measure_on(
     sources: &Sources<'_>,
     rounds: usize,
 ) -> Result<Vec<Cost>> {
-    let base = base_image::ensure(session, engine)?;
+    let base = base_image::ensure(session, engine, &Release::default())?;
     let all = SERVERS.map(|server| server.image);
     images::build(session, engine, &base, sources.probe, &all)?;
     let step = session.progress.start("measuring: Servers");

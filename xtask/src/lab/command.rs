@@ -6,13 +6,14 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow};
 use clap::Subcommand;
 
 use super::run;
 use super::services::{self, Service};
 use super::stage::{Props, Stage};
 use super::watch::Watch;
+use crate::debian::Release;
 use crate::engine::{Afterwards, Engine};
 use crate::session::Session;
 use crate::{base_image, images, peers, probe};
@@ -26,6 +27,8 @@ pub(crate) struct Args {
     /// Only the few services and faults of the short lab, and no docs/lab.md.
     #[arg(long)]
     short: bool,
+    #[command(flatten)]
+    made: Made,
     #[command(flatten)]
     called: Called,
 }
@@ -53,7 +56,17 @@ pub(crate) struct Which {
     #[arg(long, conflicts_with = "services")]
     pub(crate) short: bool,
     #[command(flatten)]
+    pub(crate) made: Made,
+    #[command(flatten)]
     pub(crate) called: Called,
+}
+
+/// What a lab is made of.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub(crate) struct Made {
+    /// The packages of this release of Debian, such as trixie; of this machine's if not given.
+    #[arg(long, value_name = "RELEASE", default_value_t)]
+    pub(crate) debian: Release,
 }
 
 /// How a lab is watched.
@@ -117,15 +130,16 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 impl Args {
     fn short_or_all(&self) -> Which {
-        let called = self.called.clone();
-        Which { services: Vec::new(), short: self.short, called }
+        let (made, called) = (self.made.clone(), self.called.clone());
+        Which { services: Vec::new(), short: self.short, made, called }
     }
 }
 
 /// The short lab of the test run, under a name of its own.
-pub(crate) fn short(session: &Session) -> Result<()> {
+pub(crate) fn short(session: &Session, release: &Release) -> Result<()> {
+    let made = Made { debian: release.clone() };
     let called = Called { name: "lab-of-the-tests".to_owned(), probe: None };
-    whole(session, &Which { services: Vec::new(), short: true, called })
+    whole(session, &Which { services: Vec::new(), short: true, made, called })
 }
 
 /// Brings services up, does faults to them and removes them, whatever came of it.
@@ -144,7 +158,7 @@ fn whole(session: &Session, which: &Which) -> Result<()> {
 impl Which {
     /// The services that are meant, in an order in which they can be started.
     pub(crate) fn choose(&self, session: &Session) -> Result<Vec<Service>> {
-        let all = services::read(session.root())?;
+        let all = services::read(session.root(), &self.made.debian)?;
         if self.short { Ok(services::short(&all)) } else { services::select(&all, &self.services) }
     }
 }
@@ -167,7 +181,8 @@ pub(crate) fn bring_up(session: &Session, which: &Which) -> Result<Engine> {
         (engine, building.join().unwrap_or_else(|_| Err(anyhow!("building the probe panicked"))))
     });
     let (engine, probe) = (engine?, built?);
-    let base = base_image::ensure(session, &engine)?;
+    let release = &which.made.debian;
+    let base = base_image::ensure(session, &engine, release)?;
     if which.short {
         let names: BTreeSet<_> = services.iter().filter_map(|each| each.short.as_deref()).collect();
         let names: Vec<_> = names.into_iter().collect();
@@ -175,14 +190,14 @@ pub(crate) fn bring_up(session: &Session, which: &Which) -> Result<Engine> {
     } else {
         let names: BTreeSet<_> = services.iter().map(|each| each.image.as_str()).collect();
         let names: Vec<_> = names.into_iter().collect();
-        images::build_for_lab(session, &engine, &base, &names)?;
+        images::build_for_lab(session, &engine, &base, release, &names)?;
     }
     let peers = peers::fetch(session).inspect_err(|error| {
         session.progress.say(&format!("without the predecessors' scripts: {error:#}"));
     });
     session.progress.heading("Services");
     let stage = Stage::new(session, &engine, &which.called.name);
-    let props = Props { probe: &probe, peers: peers.as_ref().ok(), short: which.short };
+    let props = Props { probe: &probe, peers: peers.as_ref().ok(), release, short: which.short };
     let brought = stage.up(session, &services, props);
     if brought.is_err() && session.interrupt.is_raised() {
         stage.down()?;
@@ -204,12 +219,7 @@ fn watch_over(session: &Session, args: &WatchArgs) -> Result<()> {
     step.done("");
     let stage = Stage::new(session, &engine, &args.called.name);
     stage.install_probe(&probe.path)?;
-    let services = stage.running(services::read(session.root())?)?;
-    ensure!(
-        !services.is_empty(),
-        "nothing runs in {0}; first: cargo xtask lab up --name {0}",
-        args.called.name
-    );
+    let services = stage.running(session)?;
     let watch = Watch {
         stage: &stage,
         engine: &engine,

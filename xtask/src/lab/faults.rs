@@ -400,6 +400,7 @@ mod tests {
     use std::path::Path;
 
     use super::{Answer, Blame, Expected, Faults, Verdict};
+    use crate::debian::Release;
     use crate::lab::services;
 
     fn root() -> &'static Path {
@@ -409,7 +410,7 @@ mod tests {
     #[test]
     fn every_word_of_every_fault_is_a_service_of_the_lab() {
         let faults = Faults::read(root()).unwrap();
-        let there = services::read(root()).unwrap();
+        let there = services::read(root(), &Release::default()).unwrap();
         for fault in faults.all() {
             for name in faults.touched(fault) {
                 let is_there = there.iter().any(|service| service.name == name);
@@ -422,7 +423,7 @@ mod tests {
     #[test]
     fn the_short_lab_has_its_faults_and_a_trap() {
         let faults = Faults::read(root()).unwrap();
-        let there = services::short(&services::read(root()).unwrap());
+        let there = services::short(&services::read(root(), &Release::default()).unwrap());
         let short: Vec<_> = faults.all().iter().filter(|fault| fault.short).collect();
         assert_eq!(short.iter().filter(|fault| !fault.trap).count(), 6);
         assert_eq!(short.iter().filter(|fault| fault.trap).count(), 1);

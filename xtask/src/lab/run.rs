@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 use super::faults::{Fault, Faults};
 use super::judges::Judge;
@@ -16,6 +16,7 @@ use super::ruling::Outcome;
 use super::services::Service;
 use super::stage::Stage;
 use super::table;
+use crate::debian::Release;
 use crate::engine::Engine;
 use crate::program::Program;
 use crate::session::Session;
@@ -37,10 +38,10 @@ pub(crate) struct Options {
     /// How many at once, of those that do not touch the same services
     #[arg(long, default_value_t = 2)]
     lanes: usize,
-    /// Only what docs/lab.json does not have yet
+    /// Only what the page of this lab does not have yet
     #[arg(long)]
     resume: bool,
-    /// Leave docs/lab.md and docs/lab.json as they are; print the page
+    /// Leave the page and its JSON as they are; print the page
     #[arg(long)]
     dry_run: bool,
 }
@@ -52,13 +53,14 @@ impl Options {
     }
 }
 
-/// Does faults to the lab that is up, with the probe as it is now, and writes `docs/lab.json` and `docs/lab.md` after each.
+/// Does faults to the lab that is up, with the probe as it is now, and writes its page and the same in JSON after each.
 pub(crate) fn run(session: &Session, engine: &Engine, options: &Options) -> Result<()> {
     let began = Instant::now();
     let faults = Faults::read(session.root())?;
-    let there = running(session, engine, &options.name)?;
-    let file = session.root().join("docs/lab.json");
-    let mut results = Results::load(&file)?;
+    let stage = Stage::new(session, engine, &options.name);
+    let there = stage.running(session)?;
+    let page = Page::of(session, &stage.release()?);
+    let mut results = Results::load(&page.json)?;
     let is_whole = options.faults.is_empty() && !options.resume;
     if is_whole {
         results = Results::default();
@@ -74,7 +76,7 @@ pub(crate) fn run(session: &Session, engine: &Engine, options: &Options) -> Resu
     let step = session.progress.start("static probe");
     let probe = probe::build_probe(session)?;
     step.done(&probe.describe());
-    Stage::new(session, engine, &options.name).install_probe(&probe.path)?;
+    stage.install_probe(&probe.path)?;
     results.about = About { took: results.about.took, ..about(session, engine, options, &there)? };
     let commit = commit(session)?;
     let referee = Referee {
@@ -98,7 +100,7 @@ pub(crate) fn run(session: &Session, engine: &Engine, options: &Options) -> Resu
         }
         results.take(&fault.name, came, &list);
         if !options.dry_run
-            && let Err(error) = write(session, &results, &faults)
+            && let Err(error) = page.write(&results, &faults)
         {
             session.progress.say(&format!("error: {error:#}"));
         }
@@ -111,7 +113,7 @@ pub(crate) fn run(session: &Session, engine: &Engine, options: &Options) -> Resu
     }
     match options.dry_run {
         true => println!("{}", table::page(&results, faults.all())?),
-        false => write(session, &results, &faults)?,
+        false => page.write(&results, &faults)?,
     }
     Ok(())
 }
@@ -119,7 +121,7 @@ pub(crate) fn run(session: &Session, engine: &Engine, options: &Options) -> Resu
 /// Does the faults of the short lab and fails unless each was seen, blamed rightly and got over.
 pub(crate) fn run_short(session: &Session, engine: &Engine, name: &str) -> Result<()> {
     let faults = Faults::read(session.root())?;
-    let there = running(session, engine, name)?;
+    let there = Stage::new(session, engine, name).running(session)?;
     let step = session.progress.start("healthctl");
     let healthctl = probe::build_healthctl(session)?;
     step.done("");
@@ -177,24 +179,28 @@ fn mistakes(row: &Row) -> Vec<String> {
     found
 }
 
-fn write(session: &Session, results: &Results, faults: &Faults) -> Result<()> {
-    results.save(&session.root().join("docs/lab.json"))?;
-    let file = session.root().join("docs/lab.md");
-    let page = table::page(results, faults.all())?;
-    fs::write(&file, page).with_context(|| format!("cannot write {}", file.display()))
+/// Where the results are written: a page for each release of Debian, and the same in JSON.
+struct Page {
+    markdown: PathBuf,
+    json: PathBuf,
 }
 
-/// The services whose containers run in the lab `name`.
-fn running(session: &Session, engine: &Engine, name: &str) -> Result<Vec<Service>> {
-    let said = engine.ask(&["ps", "--format", "{{.Names}}"])?;
-    let names: BTreeSet<&str> = said.lines().collect();
-    let all = super::services::read(session.root())?;
-    let is_there = |service: &Service| names.contains(format!("{name}-{}", service.name).as_str());
-    let there: Vec<Service> = all.into_iter().filter(is_there).collect();
-    if there.is_empty() {
-        bail!("no lab of the name {name} is up: cargo xtask lab up --name {name}");
+impl Page {
+    fn of(session: &Session, release: &Release) -> Self {
+        let name = match release.is_written_for() {
+            true => "lab".to_owned(),
+            false => format!("lab-{release}"),
+        };
+        let file = |kind| session.root().join("docs").join(format!("{name}.{kind}"));
+        Self { markdown: file("md"), json: file("json") }
     }
-    Ok(there)
+
+    fn write(&self, results: &Results, faults: &Faults) -> Result<()> {
+        results.save(&self.json)?;
+        let page = table::page(results, faults.all())?;
+        fs::write(&self.markdown, page)
+            .with_context(|| format!("cannot write {}", self.markdown.display()))
+    }
 }
 
 /// Says in a few lines what came of a fault.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
+use crate::debian::Release;
 use crate::images;
 
 /// A service of the lab: a container of its own, named after the lab and it.
@@ -17,6 +18,9 @@ pub(crate) struct Service {
     pub(crate) name: String,
     /// The folder in `lab/images` that describes its image.
     pub(crate) image: String,
+    /// The release of Debian whose packages it is made of.
+    #[serde(skip)]
+    release: Release,
     /// The folder in `tests/images` that `--short` takes instead; without it, the service is not
     /// in the short lab.
     pub(crate) short: Option<String>,
@@ -82,7 +86,7 @@ impl Service {
     pub(crate) fn image(&self, is_short: bool) -> String {
         match &self.short {
             Some(short) if is_short => images::tag_of_test(short),
-            _ => images::tag_of_lab(&self.image),
+            _ => images::tag_of_lab(&self.image, &self.release),
         }
     }
 }
@@ -90,25 +94,34 @@ impl Service {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct List {
-    service: Vec<Service>,
+    service: Vec<toml::Table>,
 }
 
-/// Reads the list in the repository at `root`, in an order in which they can be started.
-pub(crate) fn read(root: &Path) -> Result<Vec<Service>> {
+/// What an entry says beside the service itself: keys that differ by the release of Debian, and
+/// the only release that has it.
+const ON: &str = "on";
+const ONLY_ON: &str = "only-on";
+
+/// Reads the list in the repository at `root`, as it is for this release and in an order in which
+/// they can be started.
+pub(crate) fn read(root: &Path, release: &Release) -> Result<Vec<Service>> {
     let file = root.join("lab/services.toml");
     let text =
         fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-    let mut services = parse(&text).with_context(|| file.display().to_string())?;
+    let mut services = parse(&text, release).with_context(|| file.display().to_string())?;
     for service in &mut services {
         let of_all = service.files.iter().chain([&service.name]);
-        let folders = of_all.map(|name| root.join("lab/services").join(name));
+        let of_this = of_all.flat_map(|name| [name.clone(), format!("{name}.{release}")]);
+        let folders = of_this.map(|name| root.join("lab/services").join(name));
         service.folders = folders.filter(|folder| folder.is_dir()).collect();
     }
     Ok(services)
 }
 
-fn parse(text: &str) -> Result<Vec<Service>> {
-    let List { service: services } = toml::from_str(text)?;
+fn parse(text: &str, release: &Release) -> Result<Vec<Service>> {
+    let List { service: entries } = toml::from_str(text)?;
+    let services = entries.into_iter().filter_map(|entry| for_release(entry, release).transpose());
+    let services: Vec<Service> = services.collect::<Result<_>>()?;
     let mut known = BTreeSet::new();
     for service in &services {
         for needed in service.needs() {
@@ -121,6 +134,21 @@ fn parse(text: &str) -> Result<Vec<Service>> {
         ensure!(known.insert(service.name.as_str()), "{} is listed twice", service.name);
     }
     Ok(services)
+}
+
+/// The service of an entry as it is for this release; none where that does not have it.
+fn for_release(mut entry: toml::Table, release: &Release) -> Result<Option<Service>> {
+    if let Some(only) = entry.remove(ONLY_ON)
+        && only.as_str() != Some(release.name())
+    {
+        return Ok(None);
+    }
+    let on = entry.remove(ON).map(toml::Table::try_from).transpose()?.unwrap_or_default();
+    if let Some(differs) = on.get(release.name()).and_then(toml::Value::as_table) {
+        entry.extend(differs.clone());
+    }
+    let service: Service = entry.try_into()?;
+    Ok(Some(Service { release: release.clone(), ..service }))
 }
 
 /// Those of `all` that are named, and whatever they need; all of them where none is named.
@@ -152,6 +180,7 @@ mod tests {
     use std::path::Path;
 
     use super::{parse, read, select, short};
+    use crate::debian::Release;
 
     fn root() -> &'static Path {
         Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
@@ -168,7 +197,7 @@ mod tests {
 
     #[test]
     fn every_folder_that_the_list_names_exists() {
-        for service in read(root()).unwrap() {
+        for service in read(root(), &Release::default()).unwrap() {
             let mut needed = vec![root().join("lab/images").join(&service.image)];
             needed.extend(service.short.iter().map(|name| root().join("tests/images").join(name)));
             needed.extend(service.files.iter().map(|name| root().join("lab/services").join(name)));
@@ -180,7 +209,7 @@ mod tests {
 
     #[test]
     fn every_service_is_in_the_catalogue() {
-        for service in read(root()).unwrap() {
+        for service in read(root(), &Release::default()).unwrap() {
             let file = root().join(format!("catalog/{}.toml", service.healthcheck()));
             assert!(file.is_file(), "{}: no {}", service.name, file.display());
         }
@@ -188,7 +217,7 @@ mod tests {
 
     #[test]
     fn the_short_lab_needs_nothing_that_it_does_not_have() {
-        let services = short(&read(root()).unwrap());
+        let services = short(&read(root(), &Release::default()).unwrap());
         assert!(!services.is_empty());
         for service in &services {
             for needed in &service.after {
@@ -199,7 +228,9 @@ mod tests {
 
     #[test]
     fn a_service_brings_what_it_needs_in_order() {
-        let all = parse(&list(&[("a", ""), ("b", "'a'"), ("c", ""), ("d", "'b'")])).unwrap();
+        let all =
+            parse(&list(&[("a", ""), ("b", "'a'"), ("c", ""), ("d", "'b'")]), &Release::default())
+                .unwrap();
         let names = |named: &[&str]| -> Vec<String> {
             let named: Vec<_> = named.iter().map(|&name| name.to_owned()).collect();
             select(&all, &named).unwrap().into_iter().map(|service| service.name).collect()
@@ -212,7 +243,7 @@ mod tests {
 
     #[test]
     fn an_order_that_cannot_be_kept_is_refused() {
-        assert!(parse(&list(&[("a", "'b'"), ("b", "")])).is_err());
-        assert!(parse(&list(&[("a", ""), ("a", "")])).is_err());
+        assert!(parse(&list(&[("a", "'b'"), ("b", "")]), &Release::default()).is_err());
+        assert!(parse(&list(&[("a", ""), ("a", "")]), &Release::default()).is_err());
     }
 }

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
-use super::services::Service;
+use super::services::{self, Service};
+use crate::debian::Release;
 use crate::engine::Engine;
 use crate::peers::Peers;
 use crate::program::{self, Program};
@@ -49,6 +50,9 @@ pub(crate) struct Stage<'e> {
     folder: PathBuf,
 }
 
+/// The file in a lab's folder that tells the release of Debian that it is made of.
+const RELEASE: &str = ".release";
+
 /// What containers of the lab have beside their service.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Props<'a> {
@@ -56,6 +60,8 @@ pub(crate) struct Props<'a> {
     pub(crate) probe: &'a Path,
     /// The predecessors' scripts, for `/peers`; none where they could not be fetched.
     pub(crate) peers: Option<&'a Peers>,
+    /// The release of Debian that they are made of.
+    pub(crate) release: &'a Release,
     /// Whether the images are those of `tests/images`.
     pub(crate) short: bool,
 }
@@ -81,6 +87,17 @@ impl<'e> Stage<'e> {
         Self { engine, name: name.to_owned(), folder }
     }
 
+    /// The release of Debian that the lab is made of.
+    pub(crate) fn release(&self) -> Result<Release> {
+        let file = self.folder.join(RELEASE);
+        let name = fs::read_to_string(&file).with_context(|| self.is_not_up())?;
+        name.parse().with_context(|| file.display().to_string())
+    }
+
+    fn is_not_up(&self) -> String {
+        format!("no lab of the name {0} is up: cargo xtask lab up --name {0}", self.name)
+    }
+
     /// The name of the container of the service `name`.
     pub(crate) fn container(&self, name: &str) -> String {
         format!("{}-{name}", self.name)
@@ -91,6 +108,8 @@ impl<'e> Stage<'e> {
     pub(crate) fn up(&self, session: &Session, services: &[Service], props: Props) -> Result<()> {
         self.down()?;
         self.install_probe(props.probe)?;
+        fs::write(self.folder.join(RELEASE), props.release.name())
+            .context("cannot note the release of Debian")?;
         let label = format!("lab={}", self.name);
         self.engine
             .ask(&["network", "create", "--label", &label, &self.name])
@@ -220,13 +239,16 @@ impl<'e> Stage<'e> {
         self.engine.ask(&args).map(drop).with_context(|| format!("cannot start {container}"))
     }
 
-    /// Those of `services` whose containers run.
-    pub(crate) fn running(&self, services: Vec<Service>) -> Result<Vec<Service>> {
+    /// The services whose containers run; that none does is an error.
+    pub(crate) fn running(&self, session: &Session) -> Result<Vec<Service>> {
+        let services = services::read(session.root(), &self.release()?)?;
         let filter = format!("label=lab={}", self.name);
         let said = self.engine.ask(&["ps", "--filter", &filter, "--format", "{{.Names}}"])?;
         let names: BTreeSet<&str> = said.lines().collect();
         let runs = |service: &Service| names.contains(self.container(&service.name).as_str());
-        Ok(services.into_iter().filter(runs).collect())
+        let running: Vec<Service> = services.into_iter().filter(runs).collect();
+        ensure!(!running.is_empty(), "{}", self.is_not_up());
+        Ok(running)
     }
 
     /// Waits until the service can be used.

@@ -16,6 +16,7 @@ use anyhow::{Context, Result, anyhow};
 use super::services::Service;
 use super::stage::Stage;
 use crate::engine::Engine;
+use crate::images;
 use crate::session::Session;
 
 /// From the start of one round over all services to the start of the next.
@@ -203,7 +204,7 @@ impl Watch<'_> {
 
     fn begin_load(&self, session: &Session) -> Result<()> {
         let script = session.root().join("lab").join(LOAD);
-        let image = crate::images::tag_of_lab(LOAD_IMAGE);
+        let image = images::tag_of_lab(LOAD_IMAGE, &self.stage.release()?);
         self.stage.run_beside(LOAD, &image, &script, &["python3", "/beside/load.py"])
     }
 
