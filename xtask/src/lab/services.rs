@@ -179,11 +179,16 @@ pub(crate) fn short(all: &[Service]) -> Vec<Service> {
 mod tests {
     use std::path::Path;
 
-    use super::{parse, read, select, short};
+    use super::{Service, parse, read, select, short};
     use crate::debian::Release;
 
     fn root() -> &'static Path {
         Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+    }
+
+    fn on_any_release() -> impl Iterator<Item = Service> {
+        let on = |release: &str| read(root(), &release.parse().unwrap()).unwrap();
+        ["bookworm", "trixie"].into_iter().flat_map(on)
     }
 
     fn list(entries: &[(&str, &str)]) -> String {
@@ -197,7 +202,7 @@ mod tests {
 
     #[test]
     fn every_folder_that_the_list_names_exists() {
-        for service in read(root(), &Release::default()).unwrap() {
+        for service in on_any_release() {
             let mut needed = vec![root().join("lab/images").join(&service.image)];
             needed.extend(service.short.iter().map(|name| root().join("tests/images").join(name)));
             needed.extend(service.files.iter().map(|name| root().join("lab/services").join(name)));
@@ -209,7 +214,7 @@ mod tests {
 
     #[test]
     fn every_service_is_in_the_catalogue() {
-        for service in read(root(), &Release::default()).unwrap() {
+        for service in on_any_release() {
             let file = root().join(format!("catalog/{}.toml", service.healthcheck()));
             assert!(file.is_file(), "{}: no {}", service.name, file.display());
         }
@@ -239,6 +244,18 @@ mod tests {
         assert_eq!(names(&["c", "b"]), ["a", "b", "c"]);
         assert_eq!(names(&[]), ["a", "b", "c", "d"]);
         assert!(select(&all, &["e".to_owned()]).is_err());
+    }
+
+    #[test]
+    fn an_entry_is_as_its_release_has_it() {
+        let text = "[[service]]\nname='a'\nimage='i'\nstart='old'\nprogram='x'\non.trixie.start='new'\n\
+                    [[service]]\nname='b'\nimage='i'\nstart='x'\nprogram='x'\nonly-on='trixie'\n";
+        let starts = |release: &str| -> Vec<String> {
+            let services = parse(text, &release.parse().unwrap()).unwrap();
+            services.into_iter().map(|service| service.start).collect()
+        };
+        assert_eq!(starts("bookworm"), ["old"]);
+        assert_eq!(starts("trixie"), ["new", "x"]);
     }
 
     #[test]
