@@ -12,7 +12,19 @@ const SHELLS: [&str; 7] = ["sh", "bash", "dash", "ash", "zsh", "ksh", "rbash"];
 /// The name of the program that a command line runs: the base name of its
 /// first word, or of the script after an interpreter, or the name a title
 /// begins with (`nginx: worker process`). `None` where there is no command line.
+///
+/// A title that quotes a script's command runs that, whatever it begins with: workers of
+/// `neutron-rpc-server` call themselves `neutron-server: rpc worker (/usr/bin/python3
+/// /usr/bin/neutron-rpc-server …)`.
 pub fn program(arguments: &[String]) -> Option<&str> {
+    if let [title] = arguments
+        && let Some(quoted) = quoted(title)
+        && let Some((first, rest)) = quoted.split_first()
+        && let Some(Interpreter::Python) = base_name(first).and_then(interpreter)
+        && let Some(script) = python_script(rest).and_then(base_name)
+    {
+        return Some(script);
+    }
     let words = title_words(arguments);
     let (&first, rest) = words.split_first()?;
     let name = base_name(first)?;
@@ -73,19 +85,23 @@ pub fn options<'a>(arguments: &'a [String], names: &[&str]) -> Vec<&'a str> {
 /// `neutron-server: api worker (/usr/bin/neutron-server --config-file …)`.
 pub fn command_words(arguments: &[String]) -> Vec<&str> {
     let [title] = arguments else { return arguments.iter().map(String::as_str).collect() };
-    let quoted = [(" (/", ')'), (" [/", ']')]
+    quoted(title).unwrap_or_else(|| title_words(arguments))
+}
+
+/// The words of the command line that a title quotes.
+fn quoted(title: &str) -> Option<Vec<&str>> {
+    let (start, close) = [(" (/", ')'), (" [/", ']')]
         .iter()
         .filter_map(|&(open, close)| Some((title.find(open)? + 2, close)))
-        .min_by_key(|&(start, _)| start);
-    let Some((start, close)) = quoted else { return title_words(arguments) };
+        .min_by_key(|&(start, _)| start)?;
     let inner = title.get(start..).unwrap_or_default();
-    match inner.rfind(close) {
+    Some(match inner.rfind(close) {
         Some(end) => inner.get(..end).unwrap_or_default().split_whitespace().collect(),
         // The title was cut, and nobody knows where in its last word.
         None => inner
             .rsplit_once(char::is_whitespace)
             .map_or(Vec::new(), |(whole, _)| whole.split_whitespace().collect()),
-    }
+    })
 }
 
 /// A title is one string whose words nothing separates but blanks.

@@ -57,6 +57,18 @@ fn a_program_is_known_by_its_command_line() {
         ),
         (
             &[
+                "neutron-server: rpc worker (/usr/bin/python3 /usr/bin/neutron-rpc-server --config-file /etc/n)",
+            ],
+            Some("neutron-rpc-server"),
+        ),
+        // Cut, before it says what is run.
+        (
+            &["neutron-server: rpc worker (/usr/bin/python3 /usr/bin/neutron-rp"],
+            Some("neutron-server"),
+        ),
+        (&["php-fpm: master process (/etc/php/8.4/fpm/php-fpm.conf)"], Some("php-fpm")),
+        (
+            &[
                 "ceilometer-polling: master process [/usr/bin/ceilometer-polling --polling-namespaces central]",
             ],
             Some("ceilometer-polling"),

@@ -155,6 +155,32 @@ fn a_service_is_known_by_what_runs() {
             "neutron-rpc-server",
         ),
         (
+            &[
+                &[
+                    "/usr/bin/python3",
+                    "/usr/bin/neutron-rpc-server",
+                    "--config-file",
+                    "/etc/n.conf",
+                ],
+                &[
+                    "neutron-server: rpc worker (/usr/bin/python3 /usr/bin/neutron-rpc-server --config-file /etc/n.conf)",
+                ],
+                &[
+                    "neutron-server: rpc reports worker (/usr/bin/python3 /usr/bin/neutron-rpc-server --config-file /etc/n.conf)",
+                ],
+            ],
+            "neutron-rpc-server",
+        ),
+        (
+            &[
+                &["/usr/bin/python3", "/usr/bin/neutron-ovn-maintenance-worker"],
+                &[
+                    "neutron-server: maintenance worker (/usr/bin/python3 /usr/bin/neutron-ovn-maintenance-worker)",
+                ],
+            ],
+            "neutron-ovn-maintenance-worker",
+        ),
+        (
             &[&["neutron-periodic-workers (/usr/bin/python3 /usr/bin/neutron-periodic-workers)"]],
             "neutron-periodic-worker",
         ),
