@@ -3,6 +3,7 @@
 
 mod broker;
 mod cookie;
+mod forms;
 
 use super::{Fields, Judgement, Kind};
 use crate::definition::{OneOrMany, Var};

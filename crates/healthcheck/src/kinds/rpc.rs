@@ -214,10 +214,16 @@ host = \"compute-1\"             # mostly \"{host}\"; the host's name if not giv
                     (true, _) => Verdict::own_fault(because).into(),
                 }
             }
-            Pinged::Silent { waited_ms, .. } if *waited_ms < PATIENCE => Verdict::unknown(format!(
+            Pinged::Silent { waited_ms, .. } | Pinged::Stranded { waited_ms }
+                if *waited_ms < PATIENCE => Verdict::unknown(format!(
                 "{program} has not answered a ping in {queue} within {waited_ms} ms, which says little"
             ))
             .into(),
+            // A service cannot answer what has not reached it.
+            Pinged::Stranded { .. } => Judgement::from(Verdict::dependency(format!(
+                "{whom} has not put a ping into {queue}; a queue whose replicas have no majority takes none"
+            )))
+            .late(),
             Pinged::Silent { waiting, consumers, .. } => {
                 let mut because = format!("{program} does not answer a ping in {queue}");
                 if *waiting > 0 {
@@ -290,6 +296,17 @@ mod tests {
             judged(silent(2000), true, None),
             "unhealthy self late: nova-compute does not answer a ping in compute.a, where 3 calls \
              wait, or one of its 2 workers does not"
+        );
+    }
+
+    #[test]
+    fn what_has_not_reached_it_is_not_its_fault() {
+        let stranded = |waited_ms| judged(Pinged::Stranded { waited_ms }, true, None);
+        assert!(stranded(1999).starts_with("unknown"));
+        assert_eq!(
+            stranded(2000),
+            "unhealthy dependency late: rabbit1:5672 has not put a ping into compute.a; a queue \
+             whose replicas have no majority takes none"
         );
     }
 

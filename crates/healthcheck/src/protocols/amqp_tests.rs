@@ -161,7 +161,13 @@ fn pinged_in(
     after_channel: &[Vec<u8>],
 ) -> (Result<Pinged, (What, String)>, Vec<u8>) {
     let said = [START, TUNE, OPEN_OK, CHANNEL_OPEN_OK, &after_channel.concat()].concat();
-    let mut broker = Scripted::new(said);
+    pinged_at(Scripted::new(said), namespace)
+}
+
+fn pinged_at(
+    mut broker: Scripted,
+    namespace: Option<&str>,
+) -> (Result<Pinged, (What, String)>, Vec<u8>) {
     let password = Secret::new("s3cret");
     let login =
         Login { user: "nova", password: &password, vhost: "/", name: "a test", heartbeat: 8 };
@@ -169,6 +175,17 @@ fn pinged_in(
     let pinged = ping(&mut broker, &login, &server);
     let pinged = pinged.map_err(|trouble| (trouble.what, trouble.words));
     (pinged, broker.heard().to_vec())
+}
+
+/// How long it waited is the machine's.
+fn without_time(pinged: Pinged) -> Pinged {
+    match pinged {
+        Pinged::Silent { waiting, consumers, .. } => {
+            Pinged::Silent { waiting, consumers, waited_ms: 0 }
+        }
+        Pinged::Stranded { .. } => Pinged::Stranded { waited_ms: 0 },
+        other => other,
+    }
 }
 
 const PONG: &str = r#"{"oslo.version": "2.0", "oslo.message": "{\"result\": \"pong\", \"failure\": null, \"ending\": true, \"_msg_id\": \"amq.gen-1\", \"_unique_id\": \"f0\"}"}"#;
@@ -179,6 +196,9 @@ fn a_server_that_answers_is_told_from_one_that_nobody_is() {
     let consuming = method(60, 21, b"\x04amq1");
     let queue = declared("conductor.host1", 3, 1);
     let deliver = method(60, 60, b"\x04amq1\0\0\0\0\0\0\0\x01\0\0\0");
+    let taken = method(60, 80, b"\0\0\0\0\0\0\0\x01\0");
+    let unread = declared("conductor.host1", 0, 0);
+    let deserted = [unread.clone(), ours.clone(), consuming.clone()].concat();
     let returned = method(60, 50, b"\x01\x38\x08NO_ROUTE\x04nova\x0fconductor.host1");
     let not_found = "NOT_FOUND - no queue 'conductor.host1' in vhost '/'";
     let mut refused = vec![1, 0x94, not_found.len() as u8];
@@ -190,11 +210,27 @@ fn a_server_that_answers_is_told_from_one_that_nobody_is() {
     let start = [queue.clone(), ours.clone(), consuming.clone()].concat();
     let cases = [
         (vec![start.clone(), deliver.clone(), message(PONG), bye.clone()], Pinged::Answered),
+        (
+            vec![start.clone(), taken.clone(), deliver.clone(), message(PONG), bye.clone()],
+            Pinged::Answered,
+        ),
         (vec![refused.clone(), bye.clone()], nobody(not_found)),
         (vec![queue.clone(), ours, refused, bye.clone()], nobody(not_found)),
         (
-            vec![declared("conductor.host1", 0, 0), bye.clone()],
+            vec![deserted.clone(), taken.clone(), unread.clone(), bye.clone()],
             nobody("nobody takes calls from the queue conductor.host1"),
+        ),
+        // It was another's word: a replica's that had no leader.
+        (
+            vec![
+                deserted,
+                taken.clone(),
+                queue.clone(),
+                deliver.clone(),
+                message(PONG),
+                bye.clone(),
+            ],
+            Pinged::Answered,
         ),
         (
             vec![start.clone(), returned, message("{}"), bye.clone()],
@@ -205,6 +241,15 @@ fn a_server_that_answers_is_told_from_one_that_nobody_is() {
         let (told, heard) = pinged(&said);
         assert_eq!(told.unwrap(), expected);
         assert!(heard.ends_with(b"\x0bseen enough\0\0\0\0\xce"), "{expected:?}");
+    }
+    for (confirmed, expected) in [
+        (taken, Pinged::Silent { waiting: 3, consumers: 1, waited_ms: 0 }),
+        (Vec::new(), Pinged::Stranded { waited_ms: 0 }),
+    ] {
+        let opening = [START, TUNE, OPEN_OK, CHANNEL_OPEN_OK].concat();
+        let broker = Scripted::new([opening, start.clone(), confirmed].concat()).later(CLOSE_OK);
+        let (told, _) = pinged_at(broker, None);
+        assert_eq!(without_time(told.unwrap()), expected);
     }
     let (_, heard) = pinged(std::slice::from_ref(&start));
     let text = String::from_utf8_lossy(&heard);
@@ -239,6 +284,9 @@ fn a_server_that_answers_is_told_from_one_that_nobody_is() {
         let (_, told) = told.unwrap_err();
         assert_eq!(told, words);
     }
+    let (told, _) = pinged(&[start, method(60, 120, b"\0\0\0\0\0\0\0\x01\0")]);
+    let (_, told) = told.unwrap_err();
+    assert_eq!(told, "does not take a message for the queue conductor.host1");
 }
 
 proptest! {

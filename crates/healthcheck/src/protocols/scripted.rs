@@ -10,18 +10,26 @@ pub(crate) struct Scripted {
     says: Cursor<Vec<u8>>,
     heard: Vec<u8>,
     stays: bool,
+    /// What it says after a silence.
+    late: Option<Vec<u8>>,
 }
 
 impl Scripted {
     /// Says this, then ends.
     pub(crate) fn new(says: impl Into<Vec<u8>>) -> Self {
-        Self { says: Cursor::new(says.into()), heard: Vec::new(), stays: false }
+        Self { says: Cursor::new(says.into()), heard: Vec::new(), stays: false, late: None }
     }
 
     /// Keeps silent instead of ending.
     #[cfg(test)]
     pub(crate) fn staying(self) -> Self {
         Self { stays: true, ..self }
+    }
+
+    /// Is silent until somebody has waited in vain, then says this.
+    #[cfg(test)]
+    pub(crate) fn later(self, says: impl Into<Vec<u8>>) -> Self {
+        Self { late: Some(says.into()), ..self }
     }
 
     /// All that was said to it.
@@ -51,6 +59,10 @@ impl<S: Timed> Timed for &mut S {
 impl Read for Scripted {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         match self.says.read(into)? {
+            0 if !into.is_empty() && self.late.is_some() => {
+                self.says = Cursor::new(self.late.take().unwrap_or_default());
+                Err(ErrorKind::TimedOut.into())
+            }
             0 if self.stays && !into.is_empty() => Err(ErrorKind::TimedOut.into()),
             length => Ok(length),
         }

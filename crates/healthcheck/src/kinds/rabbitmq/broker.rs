@@ -1,5 +1,6 @@
 //! What a broker says of itself, and what that means for those who use it.
 
+use super::forms::Form;
 use crate::kinds::Judgement;
 use crate::peer::Trouble;
 use crate::protocols::erlang::{Call, Node, Returned, Term};
@@ -42,6 +43,12 @@ pub(super) struct Broker {
     /// How many queues would lose their quorum without it, where it was asked and knows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) critical: Option<i64>,
+    /// How many queues have lost it, likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) lost: Option<i64>,
+    /// Whether what it knows of queues and users is kept by a majority of all nodes (Khepri),
+    /// where it was asked.
+    pub(super) by_majority: bool,
     /// What it was asked and has not said.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) unsaid: Vec<String>,
@@ -96,24 +103,24 @@ const ASKS_OTHERS: i64 = 500;
 /// asks: of newer releases, and of 3.10 and before.
 const KNOW_QUORUM: [&str; 2] = ["rabbit_upgrade_preparation", "rabbit_quorum_queue"];
 
-/// `erlang:length(MODULE:list_with_minimum_quorum_for_cli())`, counted there: each of
-/// ten thousand queues would have some hundred bytes of the answer. It asks other nodes, so
-/// it is given a limit.
+/// How many queues would lose their quorum with this node, or have lost it; counted there: each
+/// of ten thousand would have some hundred bytes of the answer. It asks other nodes.
 fn count_critical(node: &str, module: &str) -> Call {
-    let tuple = |tag: &str, rest: Vec<Term>| {
-        Term::Tuple([vec![Term::atom(tag), Term::Integer(1)], rest].concat())
-    };
-    let called = |module: &str, function: &str, arguments| {
-        let [module, function] =
-            [module, function].map(|name| tuple("atom", vec![Term::atom(name)]));
-        tuple("call", vec![tuple("remote", vec![module, function]), Term::List(arguments)])
-    };
-    let listed = called(module, "list_with_minimum_quorum_for_cli", vec![]);
-    let counted = called("erlang", "length", vec![listed]);
-    let evaluated = Term::List(vec![counted, Term::List(vec![])]);
-    let [node, module, function] = [node, "erl_eval", "expr"].map(Term::atom);
-    let arguments = vec![node, module, function, evaluated, Term::Integer(ASKS_OTHERS)];
-    Call { module: "rpc", function: "call", arguments }
+    let listed = Form::call(module, "list_with_minimum_quorum_for_cli", vec![]);
+    listed.count().evaluated(node, ASKS_OTHERS)
+}
+
+/// How many queues of this node have lost their quorum with those that are away: of their
+/// members no more than half is there.
+fn count_lost(node: &str, away: &[&str]) -> Call {
+    let members =
+        || Form::call("rabbit_amqqueue", "get_quorum_nodes", vec![Form::variable("Queue")]);
+    let away = Form::list(away.iter().map(|name| Form::atom(name)));
+    let there = Form::operation("--", members(), away).count();
+    let lost =
+        Form::operation("=<", Form::operation("*", Form::integer(2), there), members().count());
+    let local = Form::call("rabbit_amqqueue", "list_local_quorum_queues", vec![]);
+    Form::those("Queue", local, lost).count().evaluated(node, ASKS_OTHERS)
 }
 
 /// `{value, Count, Bindings}`.
@@ -148,7 +155,22 @@ impl Broker {
                 }
             }
         }
+        let away = broker.away();
+        if broker.may_be_critical() && !away.is_empty() {
+            let by_majority =
+                Call { module: "rabbit_khepri", function: "is_enabled", arguments: vec![] };
+            let returned = node.call(&[count_lost(&broker.node, &away), by_majority], |_| false)?;
+            let by_majority = returned.get(1).and_then(Returned::value).and_then(Term::as_bool);
+            (broker.lost, broker.by_majority) =
+                (returned.first().and_then(counted), by_majority == Some(true));
+        }
         Ok(broker)
+    }
+
+    /// The other nodes of its cluster that are not there.
+    fn away(&self) -> Vec<&str> {
+        let is_away = |member: &&String| **member != self.node && !self.connected.contains(member);
+        self.members.iter().filter(is_away).map(String::as_str).collect()
     }
 
     /// Whether queues may lose by it what they could keep. One that is drained has left
@@ -200,6 +222,8 @@ impl Broker {
             members,
             connected: names(CONNECTED),
             critical: None,
+            lost: None,
+            by_majority: false,
             unsaid: unsaid.filter_map(|at| calls.get(at)).map(ToString::to_string).collect(),
         })
     }
@@ -217,7 +241,7 @@ impl Broker {
                 }
             };
         }
-        let (mut own, mut environment, mut lesser) = (Vec::new(), Vec::new(), Vec::new());
+        let [mut own, mut environment, mut others, mut lesser] = [const { Vec::new() }; 4];
         if !self.down.is_empty() {
             own.push(format!("down on {node}: virtual host {}", some(&self.down)));
         }
@@ -247,21 +271,28 @@ impl Broker {
         if !self.partitions.is_empty() {
             environment.push(format!("{node} is partitioned from {}", some(&self.partitions)));
         }
-        let away: Vec<String> = self
-            .members
-            .iter()
-            .filter(|member| **member != self.node && !self.connected.contains(member))
-            .cloned()
-            .collect();
-        if !away.is_empty() {
-            let (here, all) = (self.members.len() - away.len(), self.members.len());
-            lesser.push(format!("{here} of {all} nodes are there, not {}", some(&away)));
+        let (away, all) = (self.away(), self.members.len());
+        let here = all - away.len();
+        let lost = self.lost.unwrap_or_default();
+        if lost > 0 {
+            others.push(match lost {
+                1 => "1 queue has lost its quorum and takes no messages".to_owned(),
+                _ => format!("{lost} queues have lost their quorum and take no messages"),
+            });
         }
-        let critical = self.critical.filter(|count| *count > 0);
-        if let Some(count) = critical {
+        if self.by_majority && 2 * here <= all {
+            others.push("there is no majority to declare queues".to_owned());
+        }
+        if !away.is_empty() {
+            let those = if others.is_empty() { &mut lesser } else { &mut others };
+            those.push(format!("{here} of {all} nodes are there, not {}", some(&away)));
+        }
+        // What has lost it is counted among them.
+        let critical = self.critical.map_or(0, |count| count - lost);
+        if critical > 0 {
             // Others are missing: this one is what still holds them.
-            let lose = if count == 1 { "queue loses its" } else { "queues lose their" };
-            lesser.push(format!("{count} {lose} quorum if {node} stops"));
+            let lose = if critical == 1 { "queue loses its" } else { "queues lose their" };
+            lesser.push(format!("{critical} {lose} quorum if {node} stops"));
         }
         if !self.unsaid.is_empty() {
             lesser.push(format!("{node} runs and does not answer {}", self.unsaid.join(", ")));
@@ -269,26 +300,28 @@ impl Broker {
         let version = self.version.as_deref().unwrap_or_default();
         let proof = format!("{node} runs RabbitMQ {}", shown(version, 20));
         let proof = proof.trim_end().to_owned();
-        let verdict = match (own.is_empty(), environment.is_empty(), lesser.is_empty()) {
-            (true, true, true) => {
-                let unknown = match self.critical {
-                    None if self.may_be_critical() => ", not known whether queues hang on it",
-                    _ => "",
-                };
-                return Judgement::healthy(format!(
-                    "{proof}, without alarms and partitions{unknown}"
-                ));
-            }
-            (true, true, false) => Verdict::degraded(lesser.join("; ")),
-            (true, false, _) => Verdict::environment([environment, lesser].concat().join("; ")),
-            (false, _, _) => Verdict::own_fault([own, environment, lesser].concat().join("; ")),
+        // The nearer decides who is blamed, and all is told.
+        type Blame = fn(String) -> Verdict;
+        let blames: [(Vec<String>, Blame); 4] = [
+            (own, Verdict::own_fault),
+            (environment, Verdict::environment),
+            (others, Verdict::dependency),
+            (lesser, Verdict::degraded),
+        ];
+        let Some((_, blame)) = blames.iter().find(|(reasons, _)| !reasons.is_empty()) else {
+            let unknown = match self.critical {
+                None if self.may_be_critical() => ", not known whether queues hang on it",
+                _ => "",
+            };
+            return Judgement::healthy(format!("{proof}, without alarms and partitions{unknown}"));
         };
+        let reasons: Vec<&str> =
+            blames.iter().flat_map(|(reasons, _)| reasons).map(String::as_str).collect();
+        let verdict = blame(reasons.join("; "));
         let judgement = Judgement::from(verdict).proof(proof);
-        match critical {
-            Some(_) => {
-                judgement.hint("rabbitmq-diagnostics check_if_node_is_quorum_critical names them")
-            }
-            None => judgement,
+        match critical + lost {
+            0 => judgement,
+            _ => judgement.hint("rabbitmq-diagnostics check_if_node_is_quorum_critical names them"),
         }
     }
 }
@@ -310,8 +343,8 @@ impl Alarm {
 }
 
 /// The first names, and how many more there are.
-fn some(names: &[String]) -> String {
-    let told: Vec<_> = names.iter().take(TOLD).map(|name| shown(name, 60)).collect();
+fn some(names: &[impl AsRef<str>]) -> String {
+    let told: Vec<_> = names.iter().take(TOLD).map(|name| shown(name.as_ref(), 60)).collect();
     match names.len().saturating_sub(TOLD) {
         0 => told.join(", "),
         more => format!("{} and {more} more", told.join(", ")),
@@ -320,7 +353,7 @@ fn some(names: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Alarm, Broker, count_critical, counted, questions};
+    use super::{Alarm, Broker, counted, questions};
     use crate::protocols::erlang::{Returned, Term};
 
     const NODE: &str = "rabbit@one";
@@ -344,6 +377,8 @@ mod tests {
     #[test]
     fn a_broker_is_judged_by_what_it_says() {
         let all = healthy();
+        let members = [NODE, "rabbit@two", "rabbit@three"].map(str::to_owned).into();
+        let minority = Broker { members, connected: vec![], ..all.clone() };
         let cases = [
             (all.clone(), None, "healthy"),
             (
@@ -414,6 +449,42 @@ mod tests {
             ),
             (Broker { critical: Some(0), ..all.clone() }, None, "healthy"),
             (
+                Broker { critical: Some(12), lost: Some(0), ..minority.clone() },
+                None,
+                "degraded: 1 of 3 nodes are there, not rabbit@two, rabbit@three; \
+                 12 queues lose their quorum if rabbit@one stops",
+            ),
+            (
+                Broker { critical: Some(12), lost: Some(10), ..minority.clone() },
+                None,
+                "unhealthy Dependency: 10 queues have lost their quorum and take no messages; \
+                 1 of 3 nodes are there, not rabbit@two, rabbit@three; \
+                 2 queues lose their quorum if rabbit@one stops",
+            ),
+            (
+                Broker { critical: Some(1), lost: Some(1), by_majority: true, ..minority.clone() },
+                None,
+                "unhealthy Dependency: 1 queue has lost its quorum and takes no messages; \
+                 there is no majority to declare queues; \
+                 1 of 3 nodes are there, not rabbit@two, rabbit@three",
+            ),
+            (
+                Broker {
+                    by_majority: true,
+                    connected: vec!["rabbit@two".into()],
+                    ..minority.clone()
+                },
+                None,
+                "degraded: 2 of 3 nodes are there, not rabbit@three",
+            ),
+            (
+                Broker { by_majority: true, alarms: vec![alarm("disk", Some(NODE))], ..minority },
+                None,
+                "unhealthy Environment: disk alarm on rabbit@one: publishers are blocked; \
+                 there is no majority to declare queues; \
+                 1 of 3 nodes are there, not rabbit@two, rabbit@three",
+            ),
+            (
                 Broker { unsaid: vec!["rabbit_alarm:get_alarms".into()], ..all },
                 None,
                 "degraded: rabbit@one runs and does not answer rabbit_alarm:get_alarms",
@@ -452,8 +523,6 @@ mod tests {
         };
         let unknown = "not known whether queues hang on it";
         assert!(proof(None).ends_with(unknown) && !proof(Some(0)).contains(unknown));
-        let call = count_critical(NODE, "rabbit_quorum_queue");
-        assert_eq!(call.to_string(), "rpc:call");
         let answer = |tag, count| {
             let terms = vec![Term::atom(tag), count, Term::List(vec![])];
             counted(&Returned::Value(Term::Tuple(terms)))

@@ -33,6 +33,12 @@ pub(crate) enum Pinged {
     Answered,
     /// It has no queue, or nobody takes calls from there: why, in words.
     Nobody(String),
+    /// The broker has not put the call into the server's queue: one whose replicas have no
+    /// majority takes none.
+    Stranded {
+        /// How long it had to, in milliseconds.
+        waited_ms: u64,
+    },
     /// It has not answered in time; so many others wait before ours, or did.
     Silent {
         /// As the broker counted before.
@@ -54,10 +60,10 @@ const CHANNEL: u16 = 1;
 
 /// Calls the server's ping and waits for the answer.
 ///
-/// The server's queue is looked at before anything is put there: what waits in a queue that
-/// nobody reads would only be more to forget. The call expires when we stop waiting. Our own
-/// queue is the connection's, and ends with it; its name is the broker's to choose, so that
-/// policies for queues that are to be mirrored pass over it.
+/// The broker confirms that the call is in the server's queue: only then is it the server that
+/// does not answer. The call expires when we stop waiting. Our own queue is the connection's,
+/// and ends with it; its name is the broker's to choose, so that policies for queues that are
+/// to be mirrored pass over it.
 ///
 /// # Errors
 /// Where the broker will not have us, takes no messages, or is silent itself.
@@ -86,23 +92,16 @@ impl<S: Read + Write + Timed> Connection<S> {
         said.declare(CHANNEL, server.queue, wire::PASSIVE);
         self.frames.say(&said)?;
         self.answer(wire::CHANNEL_OPEN_OK)?;
-        let (waiting, consumers) = match self.hear()? {
-            Heard::Method { method: wire::QUEUE_DECLARE_OK, arguments } => {
-                declared(&arguments).ok_or_else(|| cut(wire::QUEUE_DECLARE_OK))?.1
-            }
+        let counts = match self.hear()? {
+            Heard::Method { method: wire::QUEUE_DECLARE_OK, arguments } => counts(&arguments)?,
             Heard::Method { method: wire::CHANNEL_CLOSE, arguments } => {
                 return self.refused(&arguments);
             }
             other => return Err(unexpected(wire::QUEUE_DECLARE_OK, &other)),
         };
-        if consumers == 0 {
-            return Ok(Pinged::Nobody(format!(
-                "nobody takes calls from the queue {}",
-                server.queue
-            )));
-        }
 
         let mut said = Said::default();
+        said.method(CHANNEL, wire::CONFIRM_SELECT, |arguments| arguments.u8(wire::NO_WAIT));
         said.declare(CHANNEL, "", wire::EXCLUSIVE | wire::AUTO_DELETE);
         self.frames.say(&said)?;
         let ours = self.answer(wire::QUEUE_DECLARE_OK)?;
@@ -124,23 +123,23 @@ impl<S: Read + Write + Timed> Connection<S> {
         said.body(CHANNEL, call.as_bytes());
         self.frames.say(&said)?;
         self.frames.stream().set_deadline(Deadline::after(patience));
-        let mut consuming = false;
-        let heard = loop {
-            match self.hear() {
-                Ok(Heard::Method { method: wire::BASIC_CONSUME_OK, .. }) => consuming = true,
-                other => break other,
-            }
-        };
+        let mut waiting = Waiting { counts, consuming: false, taken: false };
+        let heard = self.wait(server, &mut waiting);
         self.frames.stream().set_deadline(by);
+        let waited_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
+        let Waiting { counts: (before, consumers), consuming, taken } = waiting;
         match heard {
             // The broker has answered: it is the server that has not.
-            Err(trouble) if consuming && trouble.is_silence() => {
-                let waited_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
-                Ok(Pinged::Silent { waiting, consumers, waited_ms })
-            }
+            Err(trouble) if consuming && trouble.is_silence() => Ok(match taken {
+                true => Pinged::Silent { waiting: before, consumers, waited_ms },
+                false => Pinged::Stranded { waited_ms },
+            }),
             Err(trouble) => Err(trouble),
             Ok(Heard::Method { method: wire::BASIC_DELIVER, .. }) => {
                 answered(&self.content()?, &ours)
+            }
+            Ok(Heard::Method { method: wire::QUEUE_DECLARE_OK, .. }) => {
+                Ok(Pinged::Nobody(format!("nobody takes calls from the queue {}", server.queue)))
             }
             Ok(Heard::Method { method: wire::BASIC_RETURN, .. }) => {
                 self.content()?;
@@ -149,10 +148,38 @@ impl<S: Read + Write + Timed> Connection<S> {
                     server.exchange, server.queue
                 )))
             }
+            Ok(Heard::Method { method: wire::BASIC_NACK, .. }) => Err(Trouble::failing(format!(
+                "does not take a message for the queue {}",
+                server.queue
+            ))),
             Ok(Heard::Method { method: wire::CHANNEL_CLOSE, arguments }) => {
                 self.refused(&arguments)
             }
             Ok(other) => Err(unexpected(wire::BASIC_DELIVER, &other)),
+        }
+    }
+
+    /// Waits for the answer, or what comes in its stead: a queue that nobody takes calls from is
+    /// declared once more, since who has lost its majority may say that for a moment, too.
+    fn wait(&mut self, server: &Server<'_>, waiting: &mut Waiting) -> Result<Heard, Trouble> {
+        loop {
+            match self.hear()? {
+                Heard::Method { method: wire::BASIC_CONSUME_OK, .. } => waiting.consuming = true,
+                Heard::Method { method: wire::BASIC_ACK, .. } => {
+                    waiting.taken = true;
+                    if waiting.counts.1 == 0 {
+                        let mut said = Said::default();
+                        said.declare(CHANNEL, server.queue, wire::PASSIVE);
+                        self.frames.say(&said)?;
+                    }
+                }
+                Heard::Method { method: wire::QUEUE_DECLARE_OK, arguments }
+                    if counts(&arguments)?.1 > 0 =>
+                {
+                    waiting.counts = counts(&arguments)?;
+                }
+                other => return Ok(other),
+            }
         }
     }
 
@@ -202,6 +229,21 @@ impl<S: Read + Write + Timed> Connection<S> {
         }
         Ok(content)
     }
+}
+
+/// What is known while the answer is waited for.
+struct Waiting {
+    /// How many calls there were before ours, and who takes them.
+    counts: (u32, u32),
+    /// Whether our own queue is listened to.
+    consuming: bool,
+    /// Whether the call is in the server's queue.
+    taken: bool,
+}
+
+/// How many messages and consumers a queue has.
+fn counts(arguments: &[u8]) -> Result<(u32, u32), Trouble> {
+    declared(arguments).map(|(_, counts)| counts).ok_or_else(|| cut(wire::QUEUE_DECLARE_OK))
 }
 
 /// A queue's name, and how many messages and consumers it has.

@@ -28,6 +28,9 @@ pub(super) const BASIC_CONSUME_OK: Method = Method(60, 21);
 pub(super) const BASIC_RETURN: Method = Method(60, 50);
 pub(super) const BASIC_DELIVER: Method = Method(60, 60);
 pub(super) const BASIC_PUBLISH: Method = Method(60, 40);
+pub(super) const BASIC_ACK: Method = Method(60, 80);
+pub(super) const BASIC_NACK: Method = Method(60, 120);
+pub(super) const CONFIRM_SELECT: Method = Method(85, 10);
 
 /// The methods as the specification calls them, for messages.
 const NAMES: &[(Method, &str)] = &[
@@ -42,6 +45,8 @@ const NAMES: &[(Method, &str)] = &[
     (BASIC_CONSUME_OK, "basic.consume-ok"),
     (BASIC_RETURN, "basic.return"),
     (BASIC_DELIVER, "basic.deliver"),
+    (BASIC_ACK, "basic.ack"),
+    (BASIC_NACK, "basic.nack"),
 ];
 
 impl fmt::Display for Method {
@@ -57,6 +62,9 @@ impl fmt::Display for Method {
 pub(super) const PASSIVE: u8 = 1;
 pub(super) const EXCLUSIVE: u8 = 1 << 2;
 pub(super) const AUTO_DELETE: u8 = 1 << 3;
+
+// That of confirm.select.
+pub(super) const NO_WAIT: u8 = 1;
 
 // The flags of basic.consume.
 pub(super) const NO_ACK: u8 = 1 << 1;
