@@ -294,7 +294,7 @@ fn who_holds_locks_in_redis_asks_it() {
         ("cinder-volume", "/etc/cinder/cinder.conf", "[coordination]\nbackend_url"),
         ("cinder-api", "/etc/cinder/cinder.conf", "[coordination]\nbackend_url"),
         ("manila-share", "/etc/manila/manila.conf", "[coordination]\nbackend_url"),
-        ("masakari-engine", "/etc/masakari/masakari.conf", "[coordination]\nbackend_url"),
+        ("masakari-api", "/etc/masakari/masakari.conf", "[coordination]\nbackend_url"),
         ("gnocchi-api", "/etc/gnocchi/gnocchi.conf", "[DEFAULT]\ncoordination_url"),
         (
             "cloudkitty-processor",
@@ -311,6 +311,34 @@ fn who_holds_locks_in_redis_asks_it() {
             assert!(!planned(other).contains("that redis"), "{service}: {other}");
         }
     }
+}
+
+/// It reads the API's file and not that option.
+#[test]
+fn masakari_s_engine_needs_no_redis() {
+    let conf = "[coordination]\nbackend_url = redis://:x@10.0.0.1:6380/\n";
+    let files = [("/etc/masakari/masakari.conf", conf)];
+    let (checks, _) = planned("masakari-engine", &[&["masakari-engine"]], &files);
+    assert!(!checks.contains("redis"), "{checks}");
+}
+
+#[test]
+fn an_api_is_also_asked_on_the_port_that_debian_gives_it() {
+    for (service, ports) in [("blazar-api", [1234, 8004]), ("cyborg-api", [6666, 8889])] {
+        let (checks, _) = planned(service, &[&["uwsgi_python3"]], &[]);
+        for port in ports {
+            assert!(checks.contains(&port.to_string()), "{service}: {checks}");
+        }
+    }
+}
+
+#[test]
+fn cyborg_s_conductor_is_pinged_in_its_own_queue() {
+    let conf =
+        "[DEFAULT]\ntransport_url = rabbit://a:b@10.0.0.1/\nrpc_ping_enabled = true\nhost = h1\n";
+    let (checks, _) =
+        planned("cyborg-conductor", &[&["cyborg-conductor"]], &[("/etc/cyborg/cyborg.conf", conf)]);
+    assert!(checks.contains("answers a ping in the queue cyborg-conductor.h1"), "{checks}");
 }
 
 #[test]
@@ -366,6 +394,10 @@ fn who_cannot_be_pinged_and_is_one_of_few_logs_in_at_the_broker() {
         ("manila-share", "/etc/manila/manila.conf"),
         ("barbican-worker", "/etc/barbican/barbican.conf"),
         ("magnum-conductor", "/etc/magnum/magnum.conf"),
+        ("blazar-manager", "/etc/blazar/blazar.conf"),
+        ("trove-taskmanager", "/etc/trove/trove.conf"),
+        ("trove-conductor", "/etc/trove/trove.conf"),
+        ("cloudkitty-processor", "/etc/cloudkitty/cloudkitty.conf"),
     ] {
         let (checks, _) = planned(service, &[&[service]], &[(file, conf)]);
         assert!(
