@@ -17,7 +17,7 @@ use crate::settings::Unfound;
 use crate::text::either;
 use crate::verdict::Verdict;
 use dependency::{Answer, Dependency, End, Tried};
-use movement::Heartbeat;
+use movement::{Expected, Heartbeat};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -37,6 +37,7 @@ pub struct Connected {
     login: Option<Amqp>,
     /// What must move, or why that is not known.
     heartbeat: Result<Option<Heartbeat>, Unfound>,
+    answers: bool,
 }
 
 /// The fields of a `connected` check.
@@ -55,6 +56,9 @@ pub struct Written {
     heartbeat: Option<Var<Duration>>,
     /// How often the service looks after that; oslo.messaging's `heartbeat_rate`.
     heartbeat_rate: Option<Var<u64>>,
+    /// Whether what the service says is answered, heartbeats or not.
+    #[serde(default)]
+    answers: bool,
     /// Whether a port may as well be the process's own, or a UDP socket's.
     #[serde(default)]
     either_end: bool,
@@ -129,6 +133,10 @@ heartbeat = \"60s\"                         # oslo.messaging's heartbeat_timeout
         ("heartbeat", "how often something must move; `0` or not given: nothing must"),
         ("heartbeat-rate", "oslo.messaging's `heartbeat_rate`; 2 if not given"),
         (
+            "answers",
+            "`true`: who is connected to answers what is said, so a connection on which it never has is dead, heartbeats or not",
+        ),
+        (
             "tls",
             "this and the next: how the service speaks to RabbitMQ, as in `amqp`. Where it holds no connection, whose fault that is depends on whether it is let in",
         ),
@@ -155,7 +163,7 @@ heartbeat = \"60s\"                         # oslo.messaging's heartbeat_timeout
             Some(Err(other)) => return Err(other),
         };
         let login = written.login(scene).ok();
-        Ok(Self { program, dependency, login, heartbeat })
+        Ok(Self { program, dependency, login, heartbeat, answers: written.answers })
     }
 
     fn describe(&self) -> String {
@@ -359,11 +367,12 @@ impl Connected {
 
     fn judge_movement(&self, seen: &Seen) -> Judgement {
         let connections = &seen.connections;
+        let expected = Expected { heartbeat: self.heartbeat(), answers: self.answers };
         let stalls: Vec<_> = connections
             .iter()
             .map(|connection| {
                 let moved = connection.movement.as_ref()?;
-                movement::stall(moved, connection.unread, connection.unsent, self.heartbeat())
+                movement::stall(moved, connection.unread, connection.unsent, expected)
             })
             .collect();
         let told = |index: usize, stall: &movement::Stall| {

@@ -240,7 +240,8 @@ fn attribute(mut attributes: &[u8], kind: u16) -> Option<&[u8]> {
 }
 
 /// The fields of `struct tcp_info` that are used. It has grown at its end with
-/// every few kernels; these have been where they are since Linux 2.6, `heard` since 4.1.
+/// every few kernels; these have been where they are since Linux 2.6, `heard` and
+/// `said` since 4.1.
 fn movement(info: &[u8]) -> Option<Movement> {
     Some(Movement {
         retransmits: *info.get(2)?,
@@ -249,6 +250,7 @@ fn movement(info: &[u8]) -> Option<Movement> {
         last_sent: Duration::from_millis(u32_at(info, 44)?.into()),
         last_received: Duration::from_millis(u32_at(info, 52)?.into()),
         heard: u64_at(info, 128),
+        said: u64_at(info, 120),
     })
 }
 
@@ -308,6 +310,7 @@ mod tests {
         for (at, number) in [(24, 5u32), (44, 6000), (52, 7000)] {
             info[at..at + 4].copy_from_slice(&number.to_ne_bytes());
         }
+        info[120..128].copy_from_slice(&4711u64.to_ne_bytes());
         info[128..136].copy_from_slice(&12_345_678_901u64.to_ne_bytes());
         info.truncate(length);
         info
@@ -321,7 +324,8 @@ mod tests {
     #[test]
     fn a_connection_with_its_movement_from_short_and_long_kernels() {
         // Linux 2.6 gave 104 bytes, 6.x gives more than 240.
-        for (length, heard) in [(56, None), (104, None), (256, Some(12_345_678_901))] {
+        let counted = (Some(12_345_678_901), Some(4711));
+        for (length, (heard, said)) in [(56, (None, None)), (104, (None, None)), (256, counted)] {
             let (next, answer) = take(&message(20, 2, SEQUENCE, &reply(&info(length))));
             assert_eq!(next, Ok(Next::More));
             let [socket] = &answer.sockets[..] else { panic!("{answer:?}") };
@@ -336,6 +340,7 @@ mod tests {
                 retransmits: 3,
                 probes: 4,
                 heard,
+                said,
             };
             assert_eq!(socket.movement, Some(expected));
         }

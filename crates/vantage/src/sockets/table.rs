@@ -2,7 +2,7 @@
 //! `udp_diag`, or the same in `proc/PID/net` of a host's. A socket is a line of
 //! `state local remote inode uid receive_queue send_queue`, and for a TCP connection
 //! `last_sent last_received` (milliseconds) `unacknowledged retransmits probes` and, unless the
-//! kernel is an old one, `heard`.
+//! kernel is an old one, `heard` and `said`.
 //! `#` begins a comment. A fixture without the file is one where netlink is refused.
 
 use super::types::unmapped;
@@ -76,12 +76,18 @@ fn parse(line: &str, protocol: Protocol) -> Option<Socket> {
         unacknowledged: field(&mut fields)?,
         retransmits: field(&mut fields)?,
         probes: field(&mut fields)?,
-        heard: match fields.next() {
-            Some(heard) => Some(heard.parse().ok()?),
-            None => None,
-        },
+        heard: optional(&mut fields)?,
+        said: optional(&mut fields)?,
     });
     fields.next().is_none().then_some(socket)
+}
+
+/// `Some(None)` where there is no further field.
+fn optional<'line, T: FromStr>(fields: &mut impl Iterator<Item = &'line str>) -> Option<Option<T>> {
+    match fields.next() {
+        Some(field) => Some(Some(field.parse().ok()?)),
+        None => Some(None),
+    }
 }
 
 fn field<'line, T: FromStr>(fields: &mut impl Iterator<Item = &'line str>) -> Option<T> {
@@ -106,7 +112,10 @@ mod tests {
         assert_eq!(movement.heard, None);
         let longer = format!("{long} 0");
         let movement = parse(&longer, Protocol::Tcp).unwrap().movement.unwrap();
-        assert_eq!(movement.heard, Some(0));
+        assert_eq!((movement.heard, movement.said), (Some(0), None));
+        let longer = format!("{longer} 25");
+        let movement = parse(&longer, Protocol::Tcp).unwrap().movement.unwrap();
+        assert_eq!((movement.heard, movement.said), (Some(0), Some(25)));
         for wrong in [format!("{short} 1"), format!("{longer} 1"), short.replace("8 0", "8")] {
             assert_eq!(parse(&wrong, Protocol::Tcp), None, "{wrong}");
         }

@@ -77,6 +77,9 @@ pub struct Movement {
     pub probes: u8,
     /// Bytes received since it was established; `None` from a kernel before 4.1.
     pub heard: Option<u64>,
+    /// Bytes sent and acknowledged since then, and one more at the end that connected; `None`
+    /// likewise.
+    pub said: Option<u64>,
 }
 
 /// Which sockets are wanted.

@@ -58,6 +58,8 @@ pub(super) struct Moved {
     probes: u8,
     /// Bytes received in all, where the kernel counts them.
     heard: Option<u64>,
+    /// Bytes sent and acknowledged in all, and one more, likewise.
+    said: Option<u64>,
 }
 
 impl From<&Movement> for Moved {
@@ -68,6 +70,7 @@ impl From<&Movement> for Moved {
             retransmits: movement.retransmits,
             probes: movement.probes,
             heard: movement.heard,
+            said: movement.said,
         }
     }
 }
@@ -82,7 +85,7 @@ pub(super) enum Stall {
     /// The other side sends nothing.
     Silent { seconds: u64 },
     /// The other side's kernel took the connection; the other side never said a word on it. So it
-    /// is with each new connection to a frozen broker.
+    /// is with each new connection to a frozen server.
     Wordless { seconds: u64 },
     /// What was sent is not acknowledged, however often it is repeated.
     Unacknowledged { bytes: u32, seconds: u64 },
@@ -92,17 +95,34 @@ pub(super) enum Stall {
 /// longer than a lost packet or two.
 const MANY_RETRANSMITS: u8 = 4;
 
+/// What must move on a connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Expected<'a> {
+    /// So often.
+    pub(super) heartbeat: Option<&'a Heartbeat>,
+    /// To what is said there is an answer.
+    pub(super) answers: bool,
+}
+
+/// How long a server that works may take to its first word.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+
 /// What has stopped on a connection, if anything has.
 pub(super) fn stall(
     moved: &Moved,
     unread: u32,
     unsent: u32,
-    heartbeat: Option<&Heartbeat>,
+    Expected { heartbeat, answers }: Expected<'_>,
 ) -> Option<Stall> {
     let sent = Duration::from_millis(moved.sent_ms);
     let received = Duration::from_millis(moved.received_ms);
     if unsent > 0 && (moved.retransmits >= MANY_RETRANSMITS || moved.probes >= MANY_RETRANSMITS) {
         return Some(Stall::Unacknowledged { bytes: unsent, seconds: received.as_secs() });
+    }
+    // One of what was said is the connection's own beginning.
+    let unanswered = moved.heard == Some(0) && moved.said.is_some_and(|said| said > 1);
+    if answers && unanswered && sent.min(received) > ANSWERS_WITHIN {
+        return Some(Stall::Wordless { seconds: received.as_secs() });
     }
     // Without heartbeats nothing has to move, and a peer that ends an idle
     // connection leaves its last words unread in a healthy pool.
@@ -159,8 +179,17 @@ impl Stall {
 
 #[cfg(test)]
 mod tests {
-    use super::{Heartbeat, Moved, Stall, stall};
+    use super::{Expected, Heartbeat, Moved, Stall};
     use std::time::Duration;
+
+    fn stall(
+        moved: &Moved,
+        unread: u32,
+        unsent: u32,
+        heartbeat: Option<&Heartbeat>,
+    ) -> Option<Stall> {
+        super::stall(moved, unread, unsent, Expected { heartbeat, answers: false })
+    }
 
     #[test]
     fn the_measured_states_are_told_apart() {
@@ -200,6 +229,7 @@ mod tests {
                 retransmits,
                 probes,
                 heard: Some(9000),
+                said: Some(9000),
             };
             assert_eq!(stall(&moved, unread, unsent, heartbeat.as_ref()), expected, "{name}");
         }
@@ -210,6 +240,7 @@ mod tests {
             retransmits: 0,
             probes: 0,
             heard: Some(9000),
+            said: Some(9000),
         };
         assert_eq!(stall(&moved, 8, 0, slow.as_ref()), None, "at rate 1 all takes longer");
         let idle_pool = Moved {
@@ -218,6 +249,7 @@ mod tests {
             retransmits: 0,
             probes: 0,
             heard: Some(0),
+            said: Some(1),
         };
         assert_eq!(stall(&idle_pool, 60, 0, None), None, "a pool without heartbeats may idle");
     }
@@ -225,11 +257,37 @@ mod tests {
     #[test]
     fn a_connection_on_which_the_broker_never_spoke_is_no_proof_of_it() {
         let heartbeat = Heartbeat::new(Duration::from_secs(60), 2);
-        let fresh =
-            Moved { sent_ms: 2000, received_ms: 2000, retransmits: 0, probes: 0, heard: Some(0) };
+        let fresh = Moved {
+            sent_ms: 2000,
+            received_ms: 2000,
+            retransmits: 0,
+            probes: 0,
+            heard: Some(0),
+            said: Some(9),
+        };
         let found = stall(&fresh, 0, 0, heartbeat.as_ref());
         assert_eq!(found, Some(Stall::Wordless { seconds: 2 }));
         let uncounted = Moved { heard: None, ..fresh };
         assert_eq!(stall(&uncounted, 0, 0, heartbeat.as_ref()), None, "an old kernel says nothing");
+    }
+
+    #[test]
+    fn who_never_answers_is_silent_without_heartbeats_too() {
+        let asked = |ago: u64, said, heard| {
+            let moved = Moved {
+                sent_ms: ago * 1000,
+                received_ms: ago * 1000 + 1,
+                retransmits: 0,
+                probes: 0,
+                heard,
+                said,
+            };
+            super::stall(&moved, 0, 0, Expected { heartbeat: None, answers: true })
+        };
+        assert_eq!(asked(11, Some(200), Some(0)), Some(Stall::Wordless { seconds: 11 }));
+        assert_eq!(asked(10, Some(200), Some(0)), None, "it may take its time");
+        assert_eq!(asked(11, Some(200), Some(1)), None, "it has answered once");
+        assert_eq!(asked(11, Some(1), Some(0)), None, "nobody has asked it");
+        assert_eq!(asked(11, None, None), None, "an old kernel says nothing");
     }
 }
