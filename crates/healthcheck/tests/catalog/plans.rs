@@ -296,6 +296,7 @@ fn who_holds_locks_in_redis_asks_it() {
         ("manila-share", "/etc/manila/manila.conf", "[coordination]\nbackend_url"),
         ("masakari-api", "/etc/masakari/masakari.conf", "[coordination]\nbackend_url"),
         ("gnocchi-api", "/etc/gnocchi/gnocchi.conf", "[DEFAULT]\ncoordination_url"),
+        ("gnocchi-metricd", "/etc/gnocchi/gnocchi.conf", "[incoming]\nredis_url"),
         (
             "cloudkitty-processor",
             "/etc/cloudkitty/cloudkitty.conf",
