@@ -80,8 +80,8 @@ pub struct Check {
     pub name: String,
     /// The kind's name.
     pub kind: &'static str,
-    /// It is only looked at while this holds.
-    pub when: Option<Condition>,
+    /// It is only looked at while all of these hold.
+    pub when: Vec<Condition>,
     /// It is not looked at while one of these holds.
     pub unless: Vec<Condition>,
     /// What its verdict is at worst, where the service can do without.
@@ -226,7 +226,7 @@ pub const CHECK_KEYS: Fields = &[
         "at-worst",
         "`\"degraded\"` where the service can do without what is looked at; `\"unhealthy\"` if not given",
     ),
-    ("when", "a condition: it is only looked at while this holds"),
+    ("when", "a condition, or several: it is only looked at while all of them hold"),
     ("unless", "a condition, or several: it is not looked at while one of them holds"),
 ];
 
@@ -371,9 +371,11 @@ fn read_check(item: Spanned<DeValue<'_>>, decoder: &mut Decoder<'_>) -> Option<C
     let name: Option<String> = decoder.value("name", table.remove("name"));
     let place = |table: &DeTable<'_>, key: &str| table.get(key).map_or(0..0, Spanned::span);
     let places = [place(&table, "when"), place(&table, "unless")];
-    let when: Option<Condition> = decoder.value("when", table.remove("when"));
-    let unless: Option<OneOrMany<Condition>> = decoder.value("unless", table.remove("unless"));
-    let unless = unless.map(OneOrMany::into_vec).unwrap_or_default();
+    let mut conditions = |key: &'static str| -> Vec<Condition> {
+        let found: Option<OneOrMany<Condition>> = decoder.value(key, table.remove(key));
+        found.map(OneOrMany::into_vec).unwrap_or_default()
+    };
+    let (when, unless) = (conditions("when"), conditions("unless"));
     let at_worst: Option<AtWorst> = decoder.value("at-worst", table.remove("at-worst"));
     let settings = |condition: &Condition| condition.setting.clone();
     let mut asks = Vec::new();

@@ -370,10 +370,10 @@ impl<'a> Scene<'a> {
 
     /// Why a check does not apply here, if it does not.
     fn reason_to_skip(&self, check: &Check) -> Result<Option<String>, Unplanned> {
-        if let Some(when) = &check.when
-            && let Some(because) = self.violation(when)?
-        {
-            return Ok(Some(because));
+        for when in &check.when {
+            if let Some(because) = self.violation(when)? {
+                return Ok(Some(because));
+            }
         }
         let mut unknown = None;
         for unless in &check.unless {

@@ -314,6 +314,20 @@ fn who_holds_locks_in_redis_asks_it() {
     }
 }
 
+#[test]
+fn neutron_s_api_asks_ovn_where_that_makes_its_networks() {
+    let ovn = "[ovn]\novn_nb_connection = tcp:10.0.0.1:6641,tcp:10.0.0.2:6641\n";
+    for (drivers, is_asked) in
+        [("ovn", true), ("sriovnicswitch, ovn", true), ("openvswitch", false), ("", false)]
+    {
+        let conf = format!("{ovn}[ml2]\nmechanism_drivers = {drivers}\n");
+        for file in ["/etc/neutron/neutron.conf", "/etc/neutron/plugins/ml2/ml2_conf.ini"] {
+            let (checks, _) = planned("neutron-api", &[&["neutron-api"]], &[(file, &conf)]);
+            assert_eq!(checks.contains("OVN_Northbound"), is_asked, "{drivers}: {checks}");
+        }
+    }
+}
+
 /// It reads the API's file and not that option.
 #[test]
 fn masakari_s_engine_needs_no_redis() {

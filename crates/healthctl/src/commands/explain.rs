@@ -94,8 +94,8 @@ fn described(definition: &Definition) -> String {
     for check in &definition.checks {
         let about = healthcheck::kinds::find(check.kind).map_or("", |kind| kind.about);
         text.push_str(&format!("  {:14}{about}\n", check.name));
-        if let Some(when) = &check.when {
-            text.push_str(&format!("  {:14}  only while {}\n", "", when));
+        for when in &check.when {
+            text.push_str(&format!("  {:14}  only while {when}\n", ""));
         }
         for unless in &check.unless {
             text.push_str(&format!("  {:14}  not while {unless}\n", ""));
