@@ -5,6 +5,7 @@
 
 mod dependency;
 mod movement;
+mod speaks;
 
 use super::amqp::{self, Amqp};
 use super::{Fields, Judgement, Kind, Level};
@@ -19,15 +20,12 @@ use crate::verdict::Verdict;
 use dependency::{Answer, Dependency, End, Tried};
 use movement::{Expected, Heartbeat};
 use serde::{Deserialize, Serialize};
+use speaks::Speaks;
 use std::net::SocketAddr;
 use std::time::Duration;
 use vantage::{
     Blind, Deadline, Port, Protocol, Socket, SocketSource, SocketState, Vantage, Wanted,
 };
-
-/// What an AMQP 0-9-1 client says first (section 4.2.2 of its specification); a broker answers
-/// within milliseconds, also one that wants TLS or another version. Heartbeats are the bus's.
-const AMQP: &[u8] = b"AMQP\0\0\x09\x01";
 
 /// The service holds a living connection.
 pub struct Connected {
@@ -37,7 +35,8 @@ pub struct Connected {
     login: Option<Amqp>,
     /// What must move, or why that is not known.
     heartbeat: Result<Option<Heartbeat>, Unfound>,
-    answers: bool,
+    /// What is spoken, where that is known.
+    speaks: Option<Speaks>,
 }
 
 /// The fields of a `connected` check.
@@ -56,9 +55,8 @@ pub struct Written {
     heartbeat: Option<Var<Duration>>,
     /// How often the service looks after that; oslo.messaging's `heartbeat_rate`.
     heartbeat_rate: Option<Var<u64>>,
-    /// Whether what the service says is answered, heartbeats or not.
-    #[serde(default)]
-    answers: bool,
+    /// What is spoken, so that who never answers is known by that.
+    speaks: Option<Speaks>,
     /// Whether a port may as well be the process's own, or a UDP socket's.
     #[serde(default)]
     either_end: bool,
@@ -133,8 +131,8 @@ heartbeat = \"60s\"                         # oslo.messaging's heartbeat_timeout
         ("heartbeat", "how often something must move; `0` or not given: nothing must"),
         ("heartbeat-rate", "oslo.messaging's `heartbeat_rate`; 2 if not given"),
         (
-            "answers",
-            "`true`: who is connected to answers what is said, so a connection on which it never has is dead, heartbeats or not",
+            "speaks",
+            "`amqp`, `ovsdb` or `redis`: a connection on which the other side never answered is dead, heartbeats or not; `amqp` where there is a heartbeat",
         ),
         (
             "tls",
@@ -163,7 +161,9 @@ heartbeat = \"60s\"                         # oslo.messaging's heartbeat_timeout
             Some(Err(other)) => return Err(other),
         };
         let login = written.login(scene).ok();
-        Ok(Self { program, dependency, login, heartbeat, answers: written.answers })
+        // Heartbeats are the bus's.
+        let speaks = written.speaks.or(written.heartbeat.is_some().then_some(Speaks::Amqp));
+        Ok(Self { program, dependency, login, heartbeat, speaks })
     }
 
     fn describe(&self) -> String {
@@ -251,7 +251,7 @@ heartbeat = \"60s\"                         # oslo.messaging's heartbeat_timeout
             let dead: Vec<&Socket> = table.sockets.iter().filter(is_dead).collect();
             resolved.add(&dead);
             (seen.tried, seen.untried) =
-                resolved.try_each(self.heartbeat().map(|_| AMQP), from, by);
+                resolved.try_each(self.speaks.map(Speaks::first_word), from, by);
         }
         Ok(seen)
     }
@@ -367,7 +367,7 @@ impl Connected {
 
     fn judge_movement(&self, seen: &Seen) -> Judgement {
         let connections = &seen.connections;
-        let expected = Expected { heartbeat: self.heartbeat(), answers: self.answers };
+        let expected = Expected { heartbeat: self.heartbeat(), answers: self.speaks.is_some() };
         let stalls: Vec<_> = connections
             .iter()
             .map(|connection| {
