@@ -59,7 +59,7 @@ pub(crate) fn run(session: &Session, engine: &Engine, options: &Options) -> Resu
     let faults = Faults::read(session.root())?;
     let stage = Stage::new(session, engine, &options.name);
     let there = stage.running(session)?;
-    let page = Page::of(session, &stage.release()?);
+    let page = Page::of(session, stage.release()?);
     let mut results = Results::load(&page.json)?;
     let is_whole = options.faults.is_empty() && !options.resume;
     if is_whole {
@@ -112,7 +112,7 @@ pub(crate) fn run(session: &Session, engine: &Engine, options: &Options) -> Resu
         results.about.took = Some(began.elapsed().as_secs_f64());
     }
     match options.dry_run {
-        true => println!("{}", table::page(&results, faults.all())?),
+        true => println!("{}", table::page(&results, faults.all(), &page.release)?),
         false => page.write(&results, &faults)?,
     }
     Ok(())
@@ -181,23 +181,21 @@ fn mistakes(row: &Row) -> Vec<String> {
 
 /// Where the results are written: a page for each release of Debian, and the same in JSON.
 struct Page {
+    release: Release,
     markdown: PathBuf,
     json: PathBuf,
 }
 
 impl Page {
-    fn of(session: &Session, release: &Release) -> Self {
-        let name = match release.is_written_for() {
-            true => "lab".to_owned(),
-            false => format!("lab-{release}"),
-        };
+    fn of(session: &Session, release: Release) -> Self {
+        let name = table::name(&release);
         let file = |kind| session.root().join("docs").join(format!("{name}.{kind}"));
-        Self { markdown: file("md"), json: file("json") }
+        Self { markdown: file("md"), json: file("json"), release }
     }
 
     fn write(&self, results: &Results, faults: &Faults) -> Result<()> {
         results.save(&self.json)?;
-        let page = table::page(results, faults.all())?;
+        let page = table::page(results, faults.all(), &self.release)?;
         fs::write(&self.markdown, page)
             .with_context(|| format!("cannot write {}", self.markdown.display()))
     }

@@ -1,4 +1,5 @@
-//! `docs/lab.md`: the results as a page that explains itself.
+//! `docs/lab.md`, and `docs/lab-RELEASE.md` of another release of Debian: the results as a page that
+//! explains itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -9,6 +10,7 @@ use super::faults::Fault;
 use super::judges::Judge;
 use super::results::{Results, Row};
 use super::ruling::{Outcome, Ruling, median};
+use crate::debian::Release;
 
 /// The judges with a column of their own, and what heads it.
 const COLUMNS: [(Judge, &str); 4] = [
@@ -19,14 +21,31 @@ const COLUMNS: [(Judge, &str); 4] = [
 ];
 const LONGEST_MESSAGE: usize = 160;
 
+/// `COMMAND` and `NAME` are those of the page's release.
 const INTRODUCTION: &str = "\
 # The fault lab
 
 Real OpenStack services, broken for real, and what four health checks say of it: the script that TripleO gave a service,
 the command that kolla-ansible gives it, and ours, run in the container and from the host. All of them look at the same
-container while the same fault lasts. Made by `cargo xtask lab`; the same in full is in [lab.json](lab.json).
+container while the same fault lasts. Made by `COMMAND`; the same in full is in [NAME.json](NAME.json).
 
 ";
+
+/// The names of a release's pages, without their kind.
+pub(crate) fn name(release: &Release) -> String {
+    match release.is_written_for() {
+        true => "lab".to_owned(),
+        false => format!("lab-{release}"),
+    }
+}
+
+/// What brings a lab of that release up and writes its page.
+fn command(release: &Release) -> String {
+    match release.is_written_for() {
+        true => "cargo xtask lab".to_owned(),
+        false => format!("cargo xtask lab --debian {release}"),
+    }
+}
 
 const KEY: &str = "
 How to read the tables: **D 12 s** it failed, as it should, 12 s after the fault; for ours that takes the right blame too.
@@ -39,9 +58,10 @@ that fared alike. The judges are asked every few seconds, one look after the oth
 possible.
 ";
 
-/// The page for these results; `faults` are those of the list.
-pub(crate) fn page(results: &Results, faults: &[Fault]) -> Result<String> {
-    let mut page = INTRODUCTION.to_owned();
+/// The page for these results of a release's lab; `faults` are those of the list.
+pub(crate) fn page(results: &Results, faults: &[Fault], release: &Release) -> Result<String> {
+    let introduction = INTRODUCTION.replace("COMMAND", &command(release));
+    let mut page = introduction.replace("NAME", &name(release));
     summary(&mut page, &results.rows)?;
     page.push_str(KEY);
     let mut sections: Vec<&str> = Vec::new();
@@ -68,7 +88,7 @@ pub(crate) fn page(results: &Results, faults: &[Fault]) -> Result<String> {
     }
     out_of_reach(&mut page, results, faults)?;
     not_run(&mut page, results, faults)?;
-    about(&mut page, results)?;
+    about(&mut page, results, release)?;
     Ok(page)
 }
 
@@ -274,7 +294,7 @@ fn not_run(page: &mut String, results: &Results, faults: &[Fault]) -> Result<()>
     Ok(())
 }
 
-fn about(page: &mut String, results: &Results) -> Result<()> {
+fn about(page: &mut String, results: &Results, release: &Release) -> Result<()> {
     let about = &results.about;
     let commits: BTreeSet<&str> = results.rows.iter().map(|row| row.commit.as_str()).collect();
     let commits = commits.into_iter().collect::<Vec<_>>().join(", ");
@@ -286,12 +306,15 @@ fn about(page: &mut String, results: &Results) -> Result<()> {
     for (package, version) in &about.versions {
         writeln!(page, "| {package} | {version} |")?;
     }
-    page.push_str(
-        "\nTo run it: `cargo xtask lab` (as root, with Docker: it brings up the services, does every fault, writes this page \
-         and removes all of it). One fault: `cargo xtask lab up`, then `cargo xtask lab run broker-frozen`, which writes its \
+    let up = command(release).replacen("lab", "lab up", 1);
+    writeln!(
+        page,
+        "\nTo run it: `{}` (as root, with Docker: it brings up the services, does every fault, writes this page \
+         and removes all of it). One fault: `{up}`, then `cargo xtask lab run broker-frozen`, which writes its \
          rows anew. The faults are data: \
-         [lab/faults.toml](../lab/faults.toml).\n",
-    );
+         [lab/faults.toml](../lab/faults.toml).",
+        command(release)
+    )?;
     Ok(())
 }
 
@@ -332,6 +355,7 @@ impl Ruling {
 #[cfg(test)]
 mod tests {
     use super::page;
+    use crate::debian::Release;
     use crate::lab::judges::Judge;
     use crate::lab::results::{Results, Row};
     use crate::lab::ruling::{Outcome, Ruling};
@@ -374,10 +398,26 @@ mod tests {
         }
     }
 
+    fn release() -> Release {
+        "trixie".parse().unwrap()
+    }
+
+    #[test]
+    fn each_release_has_its_page() {
+        let page = page(&Results::default(), &[], &release()).unwrap();
+        for wanted in [
+            "Made by `cargo xtask lab --debian trixie`",
+            "(lab-trixie.json)",
+            "One fault: `cargo xtask lab up --debian trixie`",
+        ] {
+            assert!(page.contains(wanted), "{wanted}: {page}");
+        }
+    }
+
     #[test]
     fn services_that_fared_alike_share_a_line() {
         let rows = vec![row("nova-conductor", 6.2), row("nova-compute", 9.1)];
-        let page = page(&Results { rows, ..Results::default() }, &[]).unwrap();
+        let page = page(&Results { rows, ..Results::default() }, &[], &release()).unwrap();
         let line = "| RabbitMQ frozen | nova-conductor, nova-compute | **M** | – | D 6–9 s | **W** 6–9 s | no | \
                     amqp: no answer \\| at all (dependency) | 4 s |";
         assert!(page.lines().any(|own| own == line), "{page}");
@@ -386,7 +426,7 @@ mod tests {
     #[test]
     fn what_a_judge_has_no_check_for_is_not_counted() {
         let rows = vec![row("nova-conductor", 6.2), row("nova-compute", 9.1)];
-        let page = page(&Results { rows, ..Results::default() }, &[]).unwrap();
+        let page = page(&Results { rows, ..Results::default() }, &[], &release()).unwrap();
         let line = "| faults detected | **0** of 2 | **0** of 0 | **2** of 2 | **0** of 2 |";
         assert!(page.lines().any(|own| own == line), "{page}");
         assert!(page.contains("1 faults and 0 traps"), "{page}");
