@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::debian::{Archive, Release};
 use crate::engine::Engine;
 use crate::machine;
+use crate::machine::debian::{Archive, Release};
 use crate::program::Program;
 use crate::session::Session;
 

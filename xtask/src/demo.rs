@@ -11,9 +11,9 @@ use std::time::Instant;
 
 use anyhow::{Result, anyhow, bail};
 
-use crate::debian::Release;
 use crate::engine::{Afterwards, Engine};
 use crate::lab::Lab;
+use crate::machine::debian::Release;
 use crate::session::Session;
 use crate::{base_image, images, probe};
 use outside::Outside;

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 
-use crate::debian::Release;
 use crate::engine::Engine;
+use crate::machine::debian::Release;
 use crate::session::Session;
 
 const BUILD_LIMIT: Duration = Duration::from_secs(20 * 60);

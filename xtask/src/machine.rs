@@ -1,5 +1,7 @@
 //! The machine this runs on: who we are, and the packages it has or can get.
 
+pub(crate) mod debian;
+
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};

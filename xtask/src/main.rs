@@ -2,7 +2,6 @@
 
 mod base_image;
 mod bench;
-mod debian;
 mod demo;
 mod engine;
 mod fuzz;

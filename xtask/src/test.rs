@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::debian::Release;
 use crate::engine::{Afterwards, Engine};
 use crate::images::Image;
+use crate::machine::debian::Release;
 use crate::program::Program;
 use crate::session::Session;
 use crate::{base_image, generate, images, lab, machine, peers, policy, probe, tidy};

@@ -4,9 +4,9 @@
 
 use super::cost::{Cost, Measured, median};
 use crate::base_image;
-use crate::debian::Release;
 use crate::engine::{Afterwards, Engine};
 use crate::images::{self, Image};
+use crate::machine::debian::Release;
 use crate::session::Session;
 use anyhow::{Context, Result, bail};
 use std::path::Path;

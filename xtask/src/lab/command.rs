@@ -13,8 +13,8 @@ use super::run;
 use super::services::{self, Service};
 use super::stage::{Props, Stage};
 use super::watch::Watch;
-use crate::debian::Release;
 use crate::engine::{Afterwards, Engine};
+use crate::machine::debian::Release;
 use crate::session::Session;
 use crate::{base_image, images, peers, probe};
 

@@ -400,8 +400,8 @@ mod tests {
     use std::path::Path;
 
     use super::{Answer, Blame, Expected, Faults, Verdict};
-    use crate::debian::Release;
     use crate::lab::services;
+    use crate::machine::debian::Release;
 
     fn root() -> &'static Path {
         Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
-use crate::debian::Release;
 use crate::images;
+use crate::machine::debian::Release;
 
 /// A service of the lab: a container of its own, named after the lab and it.
 #[derive(Clone, Debug, Deserialize)]
@@ -180,7 +180,7 @@ mod tests {
     use std::path::Path;
 
     use super::{Service, parse, read, select, short};
-    use crate::debian::Release;
+    use crate::machine::debian::Release;
 
     fn root() -> &'static Path {
         Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))

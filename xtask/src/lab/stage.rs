@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use super::services::{self, Service};
-use crate::debian::Release;
 use crate::engine::Engine;
+use crate::machine::debian::Release;
 use crate::peers::Peers;
 use crate::program::{self, Program};
 use crate::session::Session;

@@ -10,7 +10,7 @@ use super::faults::Fault;
 use super::judges::Judge;
 use super::results::{Results, Row};
 use super::ruling::{Outcome, Ruling, median};
-use crate::debian::Release;
+use crate::machine::debian::Release;
 
 /// The judges with a column of their own, and what heads it.
 const COLUMNS: [(Judge, &str); 4] = [
@@ -355,10 +355,10 @@ impl Ruling {
 #[cfg(test)]
 mod tests {
     use super::page;
-    use crate::debian::Release;
     use crate::lab::judges::Judge;
     use crate::lab::results::{Results, Row};
     use crate::lab::ruling::{Outcome, Ruling};
+    use crate::machine::debian::Release;
 
     fn ruling(outcome: Outcome, after: Option<f64>, line: &str) -> Ruling {
         Ruling {
