@@ -157,12 +157,12 @@ impl Broker {
         }
         let away = broker.away();
         if broker.may_be_critical() && !away.is_empty() {
-            let by_majority =
+            let is_khepri =
                 Call { module: "rabbit_khepri", function: "is_enabled", arguments: vec![] };
-            let returned = node.call(&[count_lost(&broker.node, &away), by_majority], |_| false)?;
-            let by_majority = returned.get(1).and_then(Returned::value).and_then(Term::as_bool);
-            (broker.lost, broker.by_majority) =
-                (returned.first().and_then(counted), by_majority == Some(true));
+            let returned = node.call(&[count_lost(&broker.node, &away), is_khepri], |_| false)?;
+            let is_khepri = returned.get(1).and_then(Returned::value).and_then(Term::as_bool);
+            broker.lost = returned.first().and_then(counted);
+            broker.by_majority = is_khepri == Some(true);
         }
         Ok(broker)
     }
@@ -301,14 +301,14 @@ impl Broker {
         let proof = format!("{node} runs RabbitMQ {}", shown(version, 20));
         let proof = proof.trim_end().to_owned();
         // The nearer decides who is blamed, and all is told.
-        type Blame = fn(String) -> Verdict;
-        let blames: [(Vec<String>, Blame); 4] = [
+        type Verdicts = fn(String) -> Verdict;
+        let groups: [(Vec<String>, Verdicts); 4] = [
             (own, Verdict::own_fault),
             (environment, Verdict::environment),
             (others, Verdict::dependency),
             (lesser, Verdict::degraded),
         ];
-        let Some((_, blame)) = blames.iter().find(|(reasons, _)| !reasons.is_empty()) else {
+        let Some((_, verdict)) = groups.iter().find(|(reasons, _)| !reasons.is_empty()) else {
             let unknown = match self.critical {
                 None if self.may_be_critical() => ", not known whether queues hang on it",
                 _ => "",
@@ -316,8 +316,8 @@ impl Broker {
             return Judgement::healthy(format!("{proof}, without alarms and partitions{unknown}"));
         };
         let reasons: Vec<&str> =
-            blames.iter().flat_map(|(reasons, _)| reasons).map(String::as_str).collect();
-        let verdict = blame(reasons.join("; "));
+            groups.iter().flat_map(|(reasons, _)| reasons).map(String::as_str).collect();
+        let verdict = verdict(reasons.join("; "));
         let judgement = Judgement::from(verdict).proof(proof);
         match critical + lost {
             0 => judgement,
