@@ -23,9 +23,10 @@ use crate::session::Session;
 use crate::{peers, probe};
 
 /// The packages whose versions the page names, where an image has them.
-const PACKAGES: &str = "cinder-api galera-4 glance-api haproxy heat-engine keystone libvirt-daemon mariadb-server memcached \
-                        neutron-server nova-common openvswitch-switch ovn-central placement-api \
-                        python3-oslo.messaging rabbitmq-server redis-server swift-proxy";
+const PACKAGES: &str = "blazar-manager ceilometer-common cinder-api cloudkitty-common galera-4 glance-api gnocchi-common haproxy \
+                        heat-engine keystone libvirt-daemon magnum-common mariadb-server masakari-common memcached neutron-common \
+                        nova-common openvswitch-switch ovn-central placement-api python3-oslo.messaging rabbitmq-server \
+                        redis-server swift-proxy trove-common valkey-server watcher-common";
 
 /// Which faults, and how.
 #[derive(clap::Args, Clone, Debug)]

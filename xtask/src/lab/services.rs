@@ -21,6 +21,8 @@ pub(crate) struct Service {
     /// The release of Debian whose packages it is made of.
     #[serde(skip)]
     release: Release,
+    /// The only release that has it; all have it where none is named.
+    only_on: Option<Release>,
     /// The folder in `tests/images` that `--short` takes instead; without it, the service is not
     /// in the short lab.
     pub(crate) short: Option<String>,
@@ -94,15 +96,10 @@ impl Service {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct List {
-    service: Vec<toml::Table>,
+    service: Vec<Service>,
 }
 
-/// What an entry says beside the service itself: keys that differ by the release of Debian, and
-/// the only release that has it.
-const ON: &str = "on";
-const ONLY_ON: &str = "only-on";
-
-/// Reads the list in the repository at `root`, as it is for this release and in an order in which
+/// Reads those of this release from the list in the repository at `root`, in an order in which
 /// they can be started.
 pub(crate) fn read(root: &Path, release: &Release) -> Result<Vec<Service>> {
     let file = root.join("lab/services.toml");
@@ -111,17 +108,18 @@ pub(crate) fn read(root: &Path, release: &Release) -> Result<Vec<Service>> {
     let mut services = parse(&text, release).with_context(|| file.display().to_string())?;
     for service in &mut services {
         let of_all = service.files.iter().chain([&service.name]);
-        let of_this = of_all.flat_map(|name| [name.clone(), format!("{name}.{release}")]);
-        let folders = of_this.map(|name| root.join("lab/services").join(name));
+        let folders = of_all.map(|name| root.join("lab/services").join(name));
         service.folders = folders.filter(|folder| folder.is_dir()).collect();
     }
     Ok(services)
 }
 
 fn parse(text: &str, release: &Release) -> Result<Vec<Service>> {
-    let List { service: entries } = toml::from_str(text)?;
-    let services = entries.into_iter().filter_map(|entry| for_release(entry, release).transpose());
-    let services: Vec<Service> = services.collect::<Result<_>>()?;
+    let List { service: mut services } = toml::from_str(text)?;
+    services.retain(|service| service.only_on.as_ref().is_none_or(|only| only == release));
+    for service in &mut services {
+        service.release = release.clone();
+    }
     let mut known = BTreeSet::new();
     for service in &services {
         for needed in service.needs() {
@@ -136,21 +134,6 @@ fn parse(text: &str, release: &Release) -> Result<Vec<Service>> {
     Ok(services)
 }
 
-/// The service of an entry as it is for this release; none where that does not have it.
-fn for_release(mut entry: toml::Table, release: &Release) -> Result<Option<Service>> {
-    if let Some(only) = entry.remove(ONLY_ON)
-        && only.as_str() != Some(release.name())
-    {
-        return Ok(None);
-    }
-    let on = entry.remove(ON).map(toml::Table::try_from).transpose()?.unwrap_or_default();
-    if let Some(differs) = on.get(release.name()).and_then(toml::Value::as_table) {
-        entry.extend(differs.clone());
-    }
-    let service: Service = entry.try_into()?;
-    Ok(Some(Service { release: release.clone(), ..service }))
-}
-
 /// Those of `all` that are named, and whatever they need; all of them where none is named.
 pub(crate) fn select(all: &[Service], named: &[String]) -> Result<Vec<Service>> {
     if named.is_empty() {
@@ -158,7 +141,11 @@ pub(crate) fn select(all: &[Service], named: &[String]) -> Result<Vec<Service>> 
     }
     if let Some(unknown) = named.iter().find(|name| all.iter().all(|each| each.name != **name)) {
         let known: Vec<_> = all.iter().map(|service| service.name.as_str()).collect();
-        bail!("no service {unknown} in the lab; there are: {}", known.join(", "));
+        let release = all.first().map_or_else(Release::default, |service| service.release.clone());
+        bail!(
+            "no service {unknown} in the lab of Debian {release}; there are: {}",
+            known.join(", ")
+        );
     }
     let mut wanted: BTreeSet<&str> = named.iter().map(String::as_str).collect();
     // What a service needs is listed above it.
@@ -247,15 +234,16 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_is_as_its_release_has_it() {
-        let text = "[[service]]\nname='a'\nimage='i'\nstart='old'\nprogram='x'\non.trixie.start='new'\n\
-                    [[service]]\nname='b'\nimage='i'\nstart='x'\nprogram='x'\nonly-on='trixie'\n";
-        let starts = |release: &str| -> Vec<String> {
-            let services = parse(text, &release.parse().unwrap()).unwrap();
-            services.into_iter().map(|service| service.start).collect()
+    fn a_release_has_its_own_services_and_those_of_all() {
+        let text = format!("{}only-on='trixie'\n", list(&[("a", ""), ("b", "")]));
+        let names = |release: &str| -> Vec<String> {
+            let services = parse(&text, &release.parse().unwrap()).unwrap();
+            services.into_iter().map(|service| service.name).collect()
         };
-        assert_eq!(starts("bookworm"), ["old"]);
-        assert_eq!(starts("trixie"), ["new", "x"]);
+        assert_eq!(names("bookworm"), ["a"]);
+        assert_eq!(names("trixie"), ["a", "b"]);
+        let wrong = text.replace("'trixie'", "'13'");
+        assert!(parse(&wrong, &Release::default()).is_err());
     }
 
     #[test]

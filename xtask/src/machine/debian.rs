@@ -5,6 +5,7 @@ use std::fs;
 use std::str::FromStr;
 
 use anyhow::{Context, Result, bail, ensure};
+use serde::Deserialize;
 
 use crate::program::Program;
 use crate::session::Session;
@@ -13,7 +14,8 @@ use crate::session::Session;
 const WRITTEN_FOR: &str = "bookworm";
 
 /// A release of Debian by its code name: `bookworm`, `trixie` …
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub(crate) struct Release(String);
 
 /// A package archive that apt knows, as a line of a sources.list spells it.
@@ -84,6 +86,14 @@ impl FromStr for Release {
         let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase());
         ensure!(is_name, "expected the code name of a Debian release, such as {WRITTEN_FOR}");
         Ok(Self(name.to_owned()))
+    }
+}
+
+impl TryFrom<String> for Release {
+    type Error = anyhow::Error;
+
+    fn try_from(name: String) -> Result<Self> {
+        name.parse()
     }
 }
 
